@@ -8,8 +8,9 @@
  *	COUNTERS_DECLARE(neigh, NEIGH_COUNTERS)		in the header
  *	COUNTERS_DEFINE(neigh, NEIGH_COUNTERS)		in one .c file
  *
- * gives enum neigh_counter, neigh_counter_count, struct neigh_counters and neigh_counters_set.
- * counter_inc(&c->v[NEIGH_MISS]) counts; names are unique within the program.
+ * gives enum neigh_counter, neigh_counter_count, struct neigh_counters, neigh_counters_init() and
+ * neigh_counters_set. counter_inc(&c->v[NEIGH_MISS]) counts, counters_register(r, &c->block) shows.
+ * Names are unique within the program.
  */
 #pragma once
 
@@ -33,17 +34,32 @@ struct counters_set {
 #define COUNTERS_ENUM_(id, name, help)  id,
 #define COUNTERS_ENTRY_(id, name, help) {name, help},
 
+/* One thread's values of one set: what a registry is given. */
+struct counter_block {
+	const struct counters_set *set;
+	const counter *values; /* set->count of them */
+};
+
 #define COUNTERS_DECLARE(prefix, LIST)                                                             \
 	enum prefix##_counter{LIST(COUNTERS_ENUM_) prefix##_counter_count};                        \
 	struct prefix##_counters {                                                                 \
+		struct counter_block block;                                                        \
 		counter v[prefix##_counter_count];                                                 \
 	};                                                                                         \
-	extern const struct counters_set prefix##_counters_set;
+	extern const struct counters_set prefix##_counters_set;                                    \
+	void prefix##_counters_init(struct prefix##_counters *c);
 
 #define COUNTERS_DEFINE(prefix, LIST)                                                              \
 	static const struct counters_entry prefix##_counters_entries[] = {LIST(COUNTERS_ENTRY_)};  \
 	const struct counters_set prefix##_counters_set = {                                        \
-		#prefix, prefix##_counters_entries, prefix##_counter_count};
+		#prefix, prefix##_counters_entries, prefix##_counter_count};                       \
+	void prefix##_counters_init(struct prefix##_counters *c)                                   \
+	{                                                                                          \
+		c->block.set = &prefix##_counters_set;                                             \
+		c->block.values = c->v;                                                            \
+		for (size_t i = 0; i < prefix##_counter_count; i++)                                \
+			atomic_init(&c->v[i], 0);                                                  \
+	}
 
 /* By the block's owner only: a plain add, no locked instruction. */
 static inline void counter_add(counter *c, uint64_t n)
@@ -72,17 +88,13 @@ static inline uint64_t counter_get(const counter *c)
 
 /* Filled at start, before threads run; read by anyone later. */
 struct counters_registry {
-	struct {
-		const struct counters_set *set;
-		const counter *values;
-	} blocks[COUNTERS_MAX_BLOCKS];
+	const struct counter_block *blocks[COUNTERS_MAX_BLOCKS];
 	uint32_t block_count;
 };
 
 void counters_registry_init(struct counters_registry *r);
-/* `values` is a block's v[], which outlives the registry. Returns 0 or -ENOSPC. */
-int counters_register(
-	struct counters_registry *r, const struct counters_set *set, const counter *values);
+/* The block (&c->block) outlives the registry. Returns 0 or -ENOSPC. */
+int counters_register(struct counters_registry *r, const struct counter_block *block);
 
 /* Calls fn once a counter, with the sum over its set's blocks, sets in order of registration. */
 typedef void (*counters_visit_fn)(

@@ -13,8 +13,12 @@
 
 #define EPOCH_MAX_READERS 64u
 
+struct epoch;
+
+/* One reading thread's. */
 struct epoch_reader {
 	_Alignas(64) _Atomic uint64_t seen; /* 0: outside */
+	struct epoch *home;
 };
 
 /* Lies in the object to be retired; the writer's. */
@@ -34,14 +38,16 @@ struct epoch {
 	struct epoch_reader readers[EPOCH_MAX_READERS];
 };
 
-/* `reader_count` slots, each for one thread. Returns 0 or -EINVAL. */
+/* `reader_count` readers, each for one thread. Returns 0 or -EINVAL. */
 int epoch_init(struct epoch *e, uint32_t reader_count);
 /* Frees everything retired; no reader may be inside. */
 void epoch_fini(struct epoch *e);
+/* Reader number `index`, or NULL if there is no such. */
+struct epoch_reader *epoch_reader_at(struct epoch *e, uint32_t index);
 
-/* Reader number `reader` < reader_count; does not nest. No lock, no wait. */
-void epoch_enter(struct epoch *e, uint32_t reader);
-void epoch_exit(struct epoch *e, uint32_t reader);
+/* Reader's thread; does not nest. No lock, no wait. */
+void epoch_enter(struct epoch_reader *reader);
+void epoch_exit(struct epoch_reader *reader);
 
 /* Writer: free_fn(object) will be called by a later epoch_reclaim() (or epoch_fini()). */
 void epoch_retire(
