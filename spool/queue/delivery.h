@@ -1,0 +1,80 @@
+#pragma once
+
+#include "spool/log/spool_log.h"
+
+struct log_ring;
+
+/*
+ * Delivery: the index of undelivered mail, its retry schedule, and LMTP to the backends. All calls belong to the
+ * delivery thread. Never waits for another stage: what it has to tell the log gathers until it is taken.
+ */
+struct delivery;
+
+#define DELIVERY_MAX_BACKENDS 16
+
+struct delivery_backend {
+	const char *address;	/* unix:/path or tcp:HOST:PORT (tcp:[V6]:PORT) */
+	unsigned connections;	/* at once */
+};
+
+struct delivery_config {
+	struct delivery_backend backends[DELIVERY_MAX_BACKENDS];
+	unsigned n_backends;
+	const char *hostname; /* for LHLO */
+	uint32_t retry_min_s, retry_max_s; /* back-off doubles between the two, with jitter */
+	uint32_t expire_s;		   /* after this a temporary failure counts as permanent */
+	uint32_t connect_timeout_ms, reply_timeout_ms;
+	uint64_t seed; /* for jitter */
+};
+
+/* `log` is read for bodies no longer in memory. 0 or -errno with the reason. */
+int delivery_new(const struct delivery_config *config, struct spool_log *log, struct log_ring *events,
+	struct delivery **out, struct text *why);
+void delivery_free(struct delivery *delivery);
+
+/* Take a committed mail (and its item). */
+void delivery_add(struct delivery *delivery, struct spool_item *item, uint64_t now_us);
+
+/* Wait for sockets, timers, `wake_fd` (a doorbell; -1: none) or `timeout_ms`, and deal with what has come. */
+void delivery_run_once(struct delivery *delivery, int wake_fd, int timeout_ms);
+
+/* What the log must be told: a recipient's end, or a change of hold. */
+struct delivery_note {
+	uint64_t queue_id;
+	uint32_t recipient;
+	enum { DELIVERY_NOTE_DONE, DELIVERY_NOTE_HELD, DELIVERY_NOTE_RELEASED } kind;
+	enum spool_outcome outcome;
+};
+/* The next note; false when there is none. */
+bool delivery_next_note(struct delivery *delivery, struct delivery_note *note);
+
+/* For operators (`postern queue`). queue_id 0 means all. Returns how many mails it touched. */
+unsigned delivery_hold(struct delivery *delivery, uint64_t queue_id);
+unsigned delivery_unhold(struct delivery *delivery, uint64_t queue_id);
+unsigned delivery_flush(struct delivery *delivery, uint64_t queue_id); /* try now */
+unsigned delivery_delete(struct delivery *delivery, uint64_t queue_id);
+
+#define DELIVERY_STATES(X)                                                                         \
+	X(ACTIVE, "active")                                                                        \
+	X(WAITING, "waiting")                                                                      \
+	X(DEFERRED, "deferred")                                                                    \
+	X(HELD, "hold")
+
+enum delivery_state {
+#define X(name, word) DELIVERY_##name,
+	DELIVERY_STATES(X)
+#undef X
+};
+
+struct delivery_status {
+	uint64_t queue_id;
+	enum delivery_state state;
+	unsigned attempts;
+	uint64_t next_try_us;	/* 0: now or never */
+	const char *last_reply; /* the last temporary or permanent reply, or "" */
+};
+/* Calls `fn` for every undelivered mail, in queue id order is not promised. */
+void delivery_list(struct delivery *delivery, void (*fn)(void *arg, const struct delivery_status *status), void *arg);
+
+struct counter_block;
+const struct counter_block *delivery_counters(const struct delivery *delivery);

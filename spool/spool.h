@@ -1,0 +1,76 @@
+#pragma once
+
+#include "base/bytes.h"
+#include "base/chunk.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What the spool's rooms share: a mail as it was accepted. The spool keeps the content as received; fields to
+ * prepend and ranges to leave out are kept beside it and applied when sending (DESIGN §7).
+ */
+
+#define SPOOL_MAX_RECIPIENTS 1000
+#define SPOOL_MAX_CUTS	     32
+
+enum spool_recipient_flags {
+	SPOOL_RCPT_QUARANTINE = 1 << 0, /* this recipient's copy is marked for Junk */
+};
+
+struct spool_recipient {
+	struct bytes address; /* forward-path without <> */
+	uint8_t flags;
+};
+
+/* Octets [from, to) of the content that are not sent. Ascending, apart. */
+struct spool_cut {
+	uint32_t from, to;
+};
+
+enum spool_mail_flags {
+	SPOOL_MAIL_8BIT = 1 << 0,      /* BODY=8BITMIME was declared */
+	SPOOL_MAIL_UTF8 = 1 << 1,      /* SMTPUTF8 */
+	SPOOL_MAIL_BARE_EOL = 1 << 2,  /* holds a bare CR or LF: to a backend by BDAT only */
+	SPOOL_MAIL_QUARANTINE = 1 << 3,/* for every recipient */
+	SPOOL_MAIL_HOLD = 1 << 4,      /* straight to hold */
+};
+
+/*
+ * The commit record's own part. `prepend` ends with CRLF; what a quarantined recipient's copy gets in front of it
+ * besides is `quarantine_prepend`. `trace` is text for `postern trace`.
+ */
+struct spool_envelope {
+	uint64_t queue_id;
+	uint64_t received_unix_us;
+	uint32_t flags; /* enum spool_mail_flags */
+	struct bytes reverse_path;
+	struct bytes client; /* "NAME [ADDRESS]", for listings */
+	uint32_t n_recipients;
+	const struct spool_recipient *recipients;
+	struct bytes prepend, quarantine_prepend, trace;
+	uint32_t n_cuts;
+	const struct spool_cut *cuts;
+	uint64_t content_octets;
+};
+
+/* What became of one recipient; in done records. */
+#define SPOOL_OUTCOMES(X)                                                                          \
+	X(DELIVERED, "delivered")                                                                  \
+	X(BOUNCED, "bounced")                                                                      \
+	X(DELETED, "deleted")                                                                      \
+	X(EXPIRED, "expired")
+
+enum spool_outcome {
+#define X(name, word) SPOOL_##name,
+	SPOOL_OUTCOMES(X)
+#undef X
+};
+
+/*
+ * A mail on its way from the log to delivery: committed, with its place in the log and, while memory allows, its
+ * bytes. Made by the log, owned by whoever has it, given back by spool_item_release().
+ */
+struct spool_item;
+void spool_item_release(struct spool_item *item);
+uint64_t spool_item_queue_id(const struct spool_item *item);
