@@ -1,0 +1,13 @@
+"""What the end-to-end tests, tests/lab and tests/demo are made of.
+
+    proc      start and stop processes by their id
+    netns     network namespaces, devices, sockets inside a namespace
+    peers     run the servers unpacked by tests/peers
+    dovecot   a private Dovecot: LMTP, IMAPS, Maildir
+    nsd       a private authoritative name server for `dns: {forward: ...}`
+    senders   the domains that send to the lab: keys, zone, signed mail
+    gateway   posternd under test: configuration, start, stop
+    lab       all of it together: the topology that `tests/lab up` makes
+    smtp      an SMTP client that can misbehave
+    tap       test results (Test Anything Protocol)
+"""
