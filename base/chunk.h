@@ -102,13 +102,16 @@ uint64_t chunk_pool_fini(struct chunk_pool *pool);
 struct chunk *chunk_get(struct chunk_pool *pool, enum chunk_size size);
 /* Owner only: takes in the chunks released elsewhere. chunk_get() and chunk_pool_level() do so. */
 void chunk_pool_collect(struct chunk_pool *pool);
-/* Owner only: the level reached now. */
+/* Owner only: the level reached now; CHUNK_POOL_ABORT too while chunk_get() has nothing to give. */
 enum chunk_pool_level chunk_pool_level(struct chunk_pool *pool);
 const char *chunk_pool_level_name(enum chunk_pool_level level);
 /* Any thread: octets of chunks (headers included) that are out of the pool. */
 uint64_t chunk_pool_in_use(const struct chunk_pool *pool);
 
-/* Any thread that has a hold (or has been handed a range): one more, one less. */
+/*
+ * Any thread that has a hold: one more, one less. The last release makes `next` meaningless, so who
+ * walks a string of chunks to release it reads `next` first.
+ */
 void chunk_hold(struct chunk *c);
 void chunk_release(struct chunk *c);
 

@@ -16,7 +16,9 @@ uint64_t clock_unix_us(void);
 #define CLOCK_FAST_RESYNC_US 10000u
 
 struct clock_fast {
-	uint64_t tsc_base;
+	uint64_t tsc_origin; /* when the clock was made: the rate is learnt from there on */
+	uint64_t us_origin;
+	uint64_t tsc_base; /* the last look at the true clock */
 	uint64_t us_base;
 	uint64_t tsc_resync; /* ticks from the base to the next look at the true clock; 0: no TSC */
 	uint64_t us_per_tick_2_32; /* microseconds a tick, as a fraction of 2^32 */

@@ -99,7 +99,7 @@ uint64_t log_drain(struct logger *l, log_sink_fn sink, void *ctx);
 
 /* Sinks. For the first two `ctx` points at the int descriptor to write to. */
 void log_sink_text(void *ctx, const struct log_record *record);
-/* {"time":"...Z","severity":"info","qid":"...","key":"value",...}; bare words go into "event". */
+/* {"time":"...Z","severity":"info","qid":"...","key":"value",...}; bare words go into "message". */
 void log_sink_json(void *ctx, const struct log_record *record);
 /* The journal, with PRIORITY, SYSLOG_FACILITY=2 (mail) and POSTERN_QID; `ctx` is not used. */
 void log_sink_journal(void *ctx, const struct log_record *record);

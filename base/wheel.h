@@ -54,5 +54,8 @@ static inline bool wheel_armed(const struct wheel_timer *t)
 
 /* A timer whose deadline has come at `now_us`, disarmed, or NULL. Time never goes back. */
 struct wheel_timer *wheel_pop_expired(struct wheel *w, uint64_t now_us);
-/* No timer is due before this time (it may be a bound below the true one); UINT64_MAX: none. */
+/*
+ * No timer is due before this time, which may be a bound below the true one: 0 if one is due
+ * already, UINT64_MAX if there is none.
+ */
 uint64_t wheel_next_us(const struct wheel *w);
