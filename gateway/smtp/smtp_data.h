@@ -26,15 +26,17 @@ struct smtp_data {
 	uint64_t octets; /* of content given out */
 	uint64_t first_flaw_at; /* octet number (from 1) of the first bare CR, LF or NUL */
 	uint16_t first_flaw;
-	bool odd_end; /* something that other servers take for an end mark has been seen */
+	uint8_t odd; /* how much of an odd end mark the last octets are */
 };
 
 void smtp_data_init(struct smtp_data *data);
 
 /*
- * Take octets from *input. Gives a run of content in *content (it points into the input, or at a static CR or
- * CRLF held back from an earlier portion) and returns true while there may be more to get from *input; false
- * when *input is empty or the end mark has been taken (then smtp_data_ended()).
+ * Take octets from *input. True: *content is a run of content (it points into the input, or at a CR held back from
+ * an earlier portion); call again. False: *input is empty, or the end mark has been taken (smtp_data_ended()) and
+ * *input holds what follows it.
  */
 bool smtp_data_feed(struct smtp_data *data, struct bytes *input, struct bytes *content);
 bool smtp_data_ended(const struct smtp_data *data);
+/* The last octets are what other servers take for an end mark (LF.LF, CRLF.LF, ...), and it is none. */
+bool smtp_data_odd_end(const struct smtp_data *data);

@@ -30,6 +30,7 @@ struct smtp_config {
 };
 
 enum smtp_event {
+	SMTP_EVENT_NONE,	/* never returned */
 	SMTP_EVENT_INPUT,	/* all input is taken (or held back for room): give more */
 	SMTP_EVENT_OUTPUT,	/* no room for a reply in `out`: empty it and call again */
 	SMTP_EVENT_WAIT,	/* an answer is outstanding */
@@ -69,25 +70,28 @@ enum smtp_state {
 	SMTP_STATE_CLOSED,
 };
 
+#define SMTP_HELO_INLINE 64 /* a longer name lies in the arena */
+#define SMTP_HELO_MAX	 255
+
 struct smtp_session {
 	const struct smtp_config *config;
-	struct slab *lines; /* objects of at least max_command octets; one is taken while a line is incomplete */
-	struct arena arena; /* HELO name, envelope; reset when a transaction ends */
+	struct slab *lines; /* objects of max_command octets; one is taken while a line is incomplete */
 	uint8_t *line;
-	uint16_t line_len;
-	uint8_t state;	 /* enum smtp_state */
-	uint8_t waiting; /* enum smtp_event that asked, 0 if none */
-	uint8_t pending; /* internal: what to do once the outstanding event was delivered */
-	bool esmtp, discard_line, transaction_open, size_refused;
-	uint8_t eol_policy, nul_policy; /* enum smtp_eol_policy, for this client */
-	uint16_t errors, transactions;
-	uint8_t helo_len;
-	char helo[95]; /* cut for show if longer; see helo_full */
-	struct bytes helo_full;
+	struct arena arena; /* the envelope and a long HELO name; reset when a transaction ends */
+	struct smtp_recipient *rcpt; /* the one asked about */
+	struct bytes helo;
+	struct bytes content; /* of SMTP_EVENT_CONTENT */
 	struct smtp_data data;
 	struct smtp_transaction transaction;
-	struct smtp_recipient *rcpt; /* the one asked about */
-	struct bytes content;
+	const struct smtp_reply *refusal; /* of the content being read, given at its end */
+	uint16_t line_len;
+	uint16_t errors, transactions;
+	uint8_t state;	   /* enum smtp_state */
+	uint8_t waiting;   /* enum smtp_event that asked; 0: none */
+	uint8_t next;	   /* enum smtp_event to give before anything else; 0: none */
+	uint8_t bare_policy, nul_policy; /* enum smtp_eol_policy, for this client */
+	bool esmtp, discard_line, asked_rcpt, closing;
+	char helo_inline[SMTP_HELO_INLINE];
 };
 
 /* `lines` and `blocks` are borrowed; nothing is taken from them before it is needed. */
@@ -105,5 +109,14 @@ enum smtp_event smtp_session_step(struct smtp_session *session, struct bytes *in
  */
 void smtp_session_answer(struct smtp_session *session, const struct smtp_reply *reply, const char *text,
 	uint32_t user, struct text *out);
-/* Say 421 with a reason and close: time-outs, shutdown. */
+/*
+ * Refuse the mail whose content is arriving: SMTP_EVENT_RESET comes at once, the rest is read and thrown away, and
+ * the reply is given at the true end.
+ */
+void smtp_session_refuse(struct smtp_session *session, const struct smtp_reply *reply);
+/* True while the content of a mail is arriving, refused or not. */
+bool smtp_session_in_content(const struct smtp_session *session);
+/* Say a 421 and close: time-outs, shutdown. */
 void smtp_session_bye(struct smtp_session *session, const struct smtp_reply *reply, struct text *out);
+/* Close without a word more; a transaction gets its SMTP_EVENT_RESET first. */
+void smtp_session_close(struct smtp_session *session);
