@@ -455,6 +455,12 @@ bool smtp_session_in_content(const struct smtp_session *session)
 	return session->state == SMTP_STATE_CONTENT && !session->waiting;
 }
 
+/* The end mark was taken, its reply is still to be given. */
+static bool content_is_ended(const struct smtp_session *session)
+{
+	return session->state == SMTP_STATE_CONTENT && smtp_data_ended(&session->data);
+}
+
 /* --- the step ----------------------------------------------------------------------------------- */
 
 static enum smtp_event take_next(struct smtp_session *session)
@@ -485,7 +491,7 @@ enum smtp_event smtp_session_step(
 		}
 		if (session->waiting)
 			return SMTP_EVENT_WAIT;
-		if (input->len == 0)
+		if (input->len == 0 && !content_is_ended(session))
 			return SMTP_EVENT_INPUT;
 		if (out->cap - out->len < ANSWER_ROOM)
 			return SMTP_EVENT_OUTPUT;
