@@ -20,6 +20,7 @@ struct net_config {
 	bool tx_l4_csum;	/* leave TCP checksums to the device */
 	bool tx_ip4_csum;
 	bool shared;		/* no ARP or NDP: answer to the MAC a segment came from */
+	/* Ours, with their host bits (unlike a network); what prefix_len covers is on link. */
 	struct ip_cidr addresses[NET_MAX_ADDRESSES];
 	unsigned n_addresses;
 	struct ip_addr gateway4, gateway6; /* all zero: none */
@@ -32,7 +33,10 @@ enum net_verdict {
 	NET_CONSUMED, /* dealt with here (answered, or dropped and counted); the packet is gone */
 };
 
-/* Where a TCP segment lies: pkt->l3 and pkt->l4 are set, pkt->len is cut to the IP length. */
+/*
+ * Where a TCP segment lies: pkt->l3 and pkt->l4 are set and pkt->len is cut to the IP length, so octets
+ * from l4 to len are the segment, at least a TCP header. Its checksum has been verified and is right.
+ */
 struct net_segment {
 	struct ip_addr src, dst;
 	uint8_t src_mac[6];
