@@ -24,9 +24,10 @@ import tempfile
 from . import gateway, netns, peers, senders, smtp
 from .dovecot import Dovecot
 from .nsd import Nsd
-from .proc import LabError
+from .proc import LabError, wait_until  # noqa: F401
 
-DEVICES = ("tap", "af_packet", "af_xdp")
+# `kernel` has no device: the daemon listens with the kernel's TCP, inside the client's namespace.
+DEVICES = ("tap", "af_packet", "af_xdp", "kernel")
 DEFAULT_STATE = "/tmp/postern-lab"
 MARKER = "postern-lab.json"
 ACCOUNTS = {"alice": "wonderland", "bob": "builder", "postmaster": "master", "abuse": "desk"}
@@ -58,6 +59,8 @@ class Lab:
     @property
     def client_link(self):
         """What the client sees: the tap itself, or its end of the pair."""
+        if self.facts["device"] == "kernel":
+            return "lo"
         return self.link if self.facts["device"] == "tap" else f"p{self.facts['id']}c"
 
     @property
@@ -90,7 +93,15 @@ class Lab:
         if self.facts:
             raise LabError(f"there is a lab under {self.state} already",
                            f"tests/lab down --state {self.state}, or choose another --state")
-        os.makedirs(self.state, mode=0o755, exist_ok=True)
+        if not os.path.isdir(self.state):
+            try:
+                os.mkdir(self.state)
+            except OSError as error:
+                raise LabError(f"cannot make {self.state}: {error.strerror}",
+                               "choose another folder with --state") from error
+        if device == "kernel" and dns == "forward":
+            raise LabError("device kernel and --dns forward do not go together: the name server "
+                           "listens on this side's loopback", "use --dns zone")
         if os.listdir(self.state):
             raise LabError(f"{self.state} is not empty", "choose another folder with --state")
         # mkdtemp makes 0700; the daemon and Dovecot drop to users that must get through.
@@ -142,10 +153,19 @@ class Lab:
                           f"{senders.UNLISTED_IP6}/{senders.PREFIX6}"]
         return addresses
 
+    def _gateway_addresses(self):
+        addresses = [f"{senders.GATEWAY_IP}/{senders.PREFIX}"]
+        if netns.has_ipv6():
+            addresses.append(f"{senders.GATEWAY_IP6}/{senders.PREFIX6}")
+        return addresses
+
     def _wire(self):
         netns.create(self.netns)
         if self.facts["device"] == "tap":
             return  # the daemon makes it; see _plug
+        if self.facts["device"] == "kernel":
+            netns.address(self.netns, "lo", *self._client_addresses(), *self._gateway_addresses())
+            return
         netns.veth(self.link, self.client_link, self.netns)
         if self.facts["device"] == "af_packet":
             netns.steer_receive(self.link)
@@ -160,9 +180,7 @@ class Lab:
 
     def settings(self):
         """The lab's own configuration, over which --config is merged."""
-        addresses = [f"{senders.GATEWAY_IP}/{senders.PREFIX}"]
-        if netns.has_ipv6():
-            addresses.append(f"{senders.GATEWAY_IP6}/{senders.PREFIX6}")
+        device = self.facts["device"]
         if self.facts["dns"] == "forward":
             dns = {"forward": [f"127.0.0.1@{self.facts['dns_port']}"]}
         else:
@@ -171,8 +189,8 @@ class Lab:
             "hostname": senders.GATEWAY_NAME,
             "authserv_id": senders.GATEWAY_NAME,
             "postmaster": f"postmaster@{senders.DOMAIN}",
-            "listen": [{"device": f"{self.facts['device']}:{self.link}",
-                        "addresses": addresses, "ports": [25]}],
+            "listen": [{"device": device if device == "kernel" else f"{device}:{self.link}",
+                        "addresses": self._gateway_addresses(), "ports": [25]}],
             "domains": [senders.DOMAIN],
             "recipients": {"file": f"{self.state}/recipients"},
             "dns": dns,
@@ -189,7 +207,8 @@ class Lab:
         self.gateway.configure(self.settings(), config)
 
     def start_gateway(self):
-        return self.gateway.start(device_ready=self._plug)
+        inside = self.netns if self.facts["device"] == "kernel" else None
+        return self.gateway.start(netns=inside, device_ready=self._plug)
 
     # --- down
 
@@ -199,7 +218,7 @@ class Lab:
             return
         problems = []
         for step in (self.gateway.stop, self.dovecot.stop, self.nsd.stop,
-                     lambda: netns.delete(self.netns), lambda: netns.delete_link(self.link)):
+                     lambda: netns.delete_link(self.link), lambda: netns.delete(self.netns)):
             try:
                 step()
             except (LabError, OSError) as error:

@@ -79,8 +79,11 @@ def link_exists(device, ns=None):
 
 
 def delete_link(device):
+    # It may go by itself at this moment, with its maker or with its peer's namespace.
     if os.path.exists(f"/sys/class/net/{device}"):
-        run("ip", "link", "delete", device)
+        run("ip", "link", "delete", device, check=False)
+    if os.path.exists(f"/sys/class/net/{device}"):
+        raise LabError(f"cannot delete the device {device}", f"ip link delete {device}")
 
 
 def has_ipv6():

@@ -1,7 +1,9 @@
 """The domains that send to the lab: their keys, their zone, and mail signed by them."""
 
 import base64
+import functools
 import os
+import subprocess
 
 from .proc import run
 
@@ -36,15 +38,14 @@ def make_keys(directory):
             os.rename(path + ".new", path)
 
 
+@functools.lru_cache(maxsize=64)
 def _der(directory, algorithm, *options):
-    path = f"{directory}/{algorithm}"
-    run("openssl", "pkey", "-in", f"{path}.pem", *options, "-outform", "DER", "-out", f"{path}.der")
-    with open(f"{path}.der", "rb") as f:
-        der = f.read()
-    os.unlink(f"{path}.der")
-    return der
+    done = subprocess.run(["openssl", "pkey", "-in", f"{directory}/{algorithm}.pem", *options,
+                           "-outform", "DER"], stdout=subprocess.PIPE, check=True)
+    return done.stdout
 
 
+@functools.lru_cache(maxsize=64)
 def _private_key(directory, algorithm):
     if algorithm == "rsa":
         with open(f"{directory}/rsa.pem", "rb") as f:
@@ -64,6 +65,12 @@ def txt(owner, text):
     return f"{owner} 300 IN TXT {parts}\n"
 
 
+def dkim_record(directory, domain, algorithm):
+    """The zone line of a domain's key."""
+    return txt(f"{SELECTORS[algorithm]}._domainkey.{domain}.",
+               f"v=DKIM1; k={algorithm}; p={_public_key(directory, algorithm)}")
+
+
 def _reverse6(address):
     groups = address.split("::")
     full = "".join(g.zfill(4) for g in groups[0].split(":"))
@@ -80,7 +87,6 @@ def zone(directory):
         f"{'.'.join(reversed(CLIENT_IP.split('.')))}.in-addr.arpa. 300 IN PTR out.pass.example.\n",
         f"{_reverse6(CLIENT_IP6)} 300 IN PTR out.pass.example.\n",
     ]
-    keys = {algorithm: _public_key(directory, algorithm) for algorithm in SELECTORS}
     for domain, policy in POLICIES.items():
         lines += [
             f"{domain}. 300 IN MX 10 out.{domain}.\n",
@@ -89,8 +95,7 @@ def zone(directory):
             txt(f"{domain}.", "v=spf1 mx -all"),
             txt(f"out.{domain}.", "v=spf1 a -all"),
         ]
-        lines += [txt(f"{selector}._domainkey.{domain}.", f"v=DKIM1; k={algorithm}; "
-                      f"p={keys[algorithm]}") for algorithm, selector in SELECTORS.items()]
+        lines += [dkim_record(directory, domain, algorithm) for algorithm in SELECTORS]
         if policy:
             lines.append(txt(f"_dmarc.{domain}.", policy))
     # A domain whose name server is silent, and one whose server is broken.
