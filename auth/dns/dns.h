@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * Questions to the DNS and their answers, as the evaluators see them. An evaluator emits a question by
- * dns_ask(); the pipeline answers it from the cache or carries it out to the resolver; the
+ * Questions to the DNS and their answers, as the evaluators see them. An evaluator emits a question
+ * by dns_ask(); the pipeline answers it from the cache or carries it out to the resolver; the
  * answer comes back through the function given with the question. No I/O here.
  */
 
@@ -25,8 +25,8 @@ enum dns_type {
 };
 
 /*
- * What a TXT answer is wanted for: the cache keeps it parsed for that use (DKIM key with its constants, SPF
- * terms, DMARC policy), so a record is parsed once for any number of mails.
+ * What a TXT answer is wanted for: the cache keeps it parsed for that use (DKIM key with its
+ * constants, SPF terms, DMARC policy), so a record is parsed once for any number of mails.
  */
 #define DNS_USES(X)                                                                                \
 	X(RAW, "raw")                                                                              \
@@ -41,7 +41,8 @@ enum dns_use {
 		DNS_USE_COUNT
 };
 
-/* Lower case, labels parted by dots, no final dot; octets above 127 and controls stand for themselves. */
+/* Lower case, labels parted by dots, no final dot; octets above 127 and controls stand for
+ * themselves. */
 struct dns_question {
 	uint16_t type; /* enum dns_type */
 	uint8_t use;   /* enum dns_use */
@@ -49,8 +50,12 @@ struct dns_question {
 	char name[DNS_NAME_MAX + 1];
 };
 
-/* false where `name` is no domain name (empty label, label over 63, whole over 253 octets). */
-bool dns_question_set(struct dns_question *question, enum dns_type type, enum dns_use use, struct bytes name);
+/*
+ * false where `name` is no domain name (empty, empty label, label over 63, whole over 253 octets).
+ * One final dot is taken off.
+ */
+bool dns_question_set(
+	struct dns_question *question, enum dns_type type, enum dns_use use, struct bytes name);
 /* in-addr.arpa or ip6.arpa (RFC 1035 §3.5, RFC 3596 §2.5) */
 void dns_question_set_reverse(struct dns_question *question, const struct ip_addr *addr);
 
@@ -85,13 +90,30 @@ struct dns_answer {
 	_Atomic uint32_t holds;
 	enum dns_outcome outcome;
 	bool secure; /* validated by DNSSEC */
+	bool fixed;  /* one of dns_answer_failure(): not counted, never freed */
 	uint32_t ttl_s;
+	uint32_t bytes; /* memory it takes, its parsed form included; for bounds of caches */
 	uint16_t n;
-	const void *parsed; /* by the parser of its use; NULL for DNS_USE_RAW and other outcomes than OK */
+	const void *parsed; /* by the parser of its use; NULL for DNS_USE_RAW and other outcomes
+			       than OK */
 	void (*free_parsed)(const void *parsed);
 	struct dns_record *records;
 };
 
+/* An answer of more records is none that a verdict can stand on: it is taken as a failure. */
+#define DNS_ANSWER_MAX_RECORDS 512
+
+/*
+ * A new answer with one hold, in one allocation: a copy of outcome, secure, ttl_s, n and records of
+ * `like`, whose names and texts are copied too. `parser` (NULL: none) makes its parsed form. NULL
+ * when memory is out.
+ */
+struct dns_parser;
+const struct dns_answer *dns_answer_new(
+	const struct dns_answer *like, const struct dns_parser *parser);
+/* An answer without records and with that outcome that is always there: for want of memory, time or
+ * patience. */
+const struct dns_answer *dns_answer_failure(enum dns_outcome outcome);
 void dns_answer_hold(const struct dns_answer *answer);
 void dns_answer_release(const struct dns_answer *answer);
 static inline bool dns_answer_is_temporary(const struct dns_answer *answer)
@@ -100,15 +122,19 @@ static inline bool dns_answer_is_temporary(const struct dns_answer *answer)
 }
 
 /*
- * Makes the parsed form of an answer with outcome OK, on the resolver's thread (heap allowed). NULL where memory is out.
- * The result describes bad records too: a parser never fails on them.
+ * Makes the parsed form of an answer with outcome OK, on the resolver's thread (heap allowed). NULL
+ * where memory is out. The result describes bad records too: a parser never fails on them.
  */
 struct dns_parser {
 	const void *(*parse)(const struct dns_answer *answer);
 	void (*free)(const void *parsed);
+	/* Octets that a parsed form takes, for the bound of the cache; NULL: an estimate is made.
+	 */
+	size_t (*size)(const void *parsed);
 };
 
-/* One per use, filled by auth/pipeline and given to whatever makes answers (cache, resolver, zone). */
+/* One per use, filled by auth/pipeline and given to whatever makes answers (cache, resolver, zone).
+ */
 struct dns_parsers {
 	struct dns_parser of[DNS_USE_COUNT];
 };
@@ -127,5 +153,5 @@ struct dns_asks;
  * Emit a question. `answered(owner, tag, answer)` is called later (never from inside this call).
  * false when DNS_ASKS_MAX is reached: the evaluator treats that as its own limit being hit.
  */
-bool dns_ask(struct dns_asks *asks, const struct dns_question *question, dns_answered_fn answered, void *owner,
-	uint32_t tag);
+bool dns_ask(struct dns_asks *asks, const struct dns_question *question, dns_answered_fn answered,
+	void *owner, uint32_t tag);

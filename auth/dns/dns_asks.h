@@ -30,7 +30,12 @@ struct dns_asks {
 void dns_asks_init(struct dns_asks *asks, struct arena *arena);
 /* The next question that nobody has looked at yet: its index, or -1. It becomes SENT. */
 int dns_asks_take(struct dns_asks *asks, uint64_t now_us);
-/* Deliver the answer (held here from now on) to the asker. An answer for one answered already is ignored. */
-void dns_asks_answer(struct dns_asks *asks, unsigned index, const struct dns_answer *answer, uint64_t now_us);
+/*
+ * Deliver the answer (held here from now on) to the asker. An answer for one answered already, or
+ * for an index there is not, is ignored. One that was not taken yet may be answered as well, and is
+ * not taken then.
+ */
+void dns_asks_answer(
+	struct dns_asks *asks, unsigned index, const struct dns_answer *answer, uint64_t now_us);
 /* Release every held answer. */
 void dns_asks_fini(struct dns_asks *asks);

@@ -18,29 +18,33 @@ struct resolver_config {
 	const char *zone_file;
 	const char *root_key; /* DNSSEC trust anchor file; NULL: no validation */
 	uint32_t timeout_ms;  /* a question without an answer by then is DNS_TIMEOUT */
-	uint32_t max_open;    /* questions on the wire at once; those beyond wait in line, bounded too */
+	uint32_t max_open; /* questions on the wire at once; those beyond wait in line, bounded too
+			    */
 };
 
 /*
- * Where an answer is to go; the resolver only carries it. `lcore`, `slot` and `generation` name the mail,
- * `index` its question.
+ * Where an answer is to go; the resolver only carries it. `lcore`, `slot` and `generation` name the
+ * mail, `index` its question.
  */
 struct resolver_token {
 	uint32_t lcore, slot, generation, index;
 };
 
-typedef void (*resolver_done_fn)(void *arg, const struct resolver_token *token, const struct dns_answer *answer);
+typedef void (*resolver_done_fn)(
+	void *arg, const struct resolver_token *token, const struct dns_answer *answer);
 
 /* `done` gets every answer, held once for it. 0 or -errno with the reason in `why`. */
-int resolver_new(const struct resolver_config *config, struct dns_cache *cache, const struct dns_parsers *parsers,
-	resolver_done_fn done, void *arg, struct resolver **out, struct text *why);
+int resolver_new(const struct resolver_config *config, struct dns_cache *cache,
+	const struct dns_parsers *parsers, resolver_done_fn done, void *arg, struct resolver **out,
+	struct text *why);
 void resolver_free(struct resolver *resolver);
 
 /* The same question asked by many is sent once. `done` may be called from inside. */
 void resolver_ask(struct resolver *resolver, const struct dns_question *question,
 	const struct resolver_token *token);
 /*
- * Wait for answers, for `wake_fd` (a doorbell; -1 for none) or `timeout_ms`, and deal with what has come.
+ * Wait for answers, for `wake_fd` (a doorbell; -1 for none) or `timeout_ms`, and deal with what has
+ * come.
  */
 void resolver_run_once(struct resolver *resolver, int wake_fd, int timeout_ms);
 struct counter_block;
