@@ -197,7 +197,7 @@ static void *reader_main(void *arg)
 
 static void borrowers_in_other_threads_send_chunks_home(void **state)
 {
-	struct reader readers[READERS] = {0};
+	static struct reader readers[READERS];
 	pthread_t threads[READERS];
 	struct chunk_pool pool;
 
