@@ -5,14 +5,15 @@
 #include "dataplane/tcp/tcp.h"
 
 /*
- * One io lcore's share of the dataplane: a queue of a port, its network layer and its TCP stack, run as
- * poll rounds. The gateway calls lcore_receive(), serves what tcp_next_ready() yields and calls lcore_send().
+ * One io lcore's share of the dataplane: a queue of a port, its network layer and its TCP stack,
+ * run as poll rounds. The gateway calls lcore_receive(), serves what tcp_next_ready() yields and
+ * calls lcore_send().
  */
 struct lcore;
 
 struct lcore_config {
-	unsigned index; /* which of the io lcores this is, from 0 */
-	unsigned count; /* how many there are */
+	unsigned index;        /* which of the io lcores this is, from 0 */
+	unsigned count;        /* how many there are */
 	struct net_config net; /* mac, mtu and checksum fields are filled from the port */
 	struct tcp_config tcp;
 };
@@ -21,6 +22,7 @@ int lcore_new(struct port *port, unsigned queue, const struct lcore_config *conf
 	struct lcore **out);
 void lcore_free(struct lcore *lcore);
 struct tcp_stack *lcore_tcp(struct lcore *lcore);
+struct net *lcore_net(struct lcore *lcore);
 
 /* Receive one burst, run timers. Returns the packets received: 0 many times in a row means idle. */
 unsigned lcore_receive(struct lcore *lcore, uint64_t now_us);

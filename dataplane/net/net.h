@@ -17,14 +17,14 @@
 struct net_config {
 	uint8_t mac[6];
 	uint16_t mtu;
-	bool tx_l4_csum;	/* leave TCP checksums to the device */
+	bool tx_l4_csum; /* leave TCP checksums to the device */
 	bool tx_ip4_csum;
-	bool shared;		/* no ARP or NDP: answer to the MAC a segment came from */
+	bool shared; /* no ARP or NDP: answer to the MAC a segment came from */
 	/* Ours, with their host bits (unlike a network); what prefix_len covers is on link. */
 	struct ip_cidr addresses[NET_MAX_ADDRESSES];
 	unsigned n_addresses;
 	struct ip_addr gateway4, gateway6; /* all zero: none */
-	uint64_t hash_key[2];		   /* random per boot */
+	uint64_t hash_key[2];              /* random per boot */
 };
 
 enum net_verdict {
@@ -34,8 +34,9 @@ enum net_verdict {
 };
 
 /*
- * Where a TCP segment lies: pkt->l3 and pkt->l4 are set and pkt->len is cut to the IP length, so octets
- * from l4 to len are the segment, at least a TCP header. Its checksum has been verified and is right.
+ * Where a TCP segment lies: pkt->l3 and pkt->l4 are set and pkt->len is cut to the IP length, so
+ * octets from l4 to len are the segment, at least a TCP header. Its checksum has been verified and
+ * is right.
  */
 struct net_segment {
 	struct ip_addr src, dst;
@@ -44,8 +45,8 @@ struct net_segment {
 };
 
 enum net_icmp_kind {
-	NET_ICMP_TOO_BIG,	   /* fragmentation needed / packet too big: mtu is set */
-	NET_ICMP_UNREACHABLE,	   /* soft: net or host unreachable, time exceeded */
+	NET_ICMP_TOO_BIG,          /* fragmentation needed / packet too big: mtu is set */
+	NET_ICMP_UNREACHABLE,      /* soft: net or host unreachable, time exceeded */
 	NET_ICMP_PORT_UNREACHABLE, /* hard: port, protocol or administratively prohibited */
 };
 
@@ -67,16 +68,20 @@ struct net;
 
 /* Bytes needed for one, and its making in the caller's memory. */
 size_t net_size(void);
-void net_init(struct net *net, const struct net_config *config, struct pkt_pool *pool, uint64_t now_us);
+void net_init(
+	struct net *net, const struct net_config *config, struct pkt_pool *pool, uint64_t now_us);
+
+/* Give back every packet it holds. */
+void net_fini(struct net *net);
 
 /* Take one received frame. `seg` or `icmp` is filled as the verdict says. */
-enum net_verdict net_input(struct net *net, struct pkt *pkt, uint64_t now_us, struct net_segment *seg,
-	struct net_icmp *icmp);
+enum net_verdict net_input(struct net *net, struct pkt *pkt, uint64_t now_us,
+	struct net_segment *seg, struct net_icmp *icmp);
 
 /*
- * Send a TCP segment: pkt->data is the TCP header, with headroom for IP and Ethernet before it. Fills
- * or marks checksums, finds the neighbour (holding a few packets while it asks) and puts the frame on
- * the transmit list. Owns the packet in every case.
+ * Send a TCP segment: pkt->data is the TCP header, with headroom for IP and Ethernet before it.
+ * Fills or marks checksums, finds the neighbour (holding a few packets while it asks) and puts the
+ * frame on the transmit list. Owns the packet in every case.
  */
 void net_output(struct net *net, struct pkt *pkt, const struct net_route *route, uint64_t now_us);
 
@@ -92,7 +97,11 @@ unsigned net_take_tx(struct net *net, struct pkt **pkts, unsigned n);
 /* Frames the device did not take: they go back to the head of the list. */
 void net_untake_tx(struct net *net, struct pkt **pkts, unsigned n);
 
-/* Neighbour time-outs and probes; returns the next time it wants to be called, UINT64_MAX if never. */
+/* Frames on the transmit list. */
+unsigned net_tx_waiting(const struct net *net);
+
+/* Neighbour time-outs and probes; returns the next time it wants to be called, UINT64_MAX if never.
+ */
 uint64_t net_timers(struct net *net, uint64_t now_us);
 
 struct counter_block;

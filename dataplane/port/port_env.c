@@ -89,11 +89,14 @@ static int start_eal(unsigned memory_mb, const cpu_set_t *cpus)
 	put_lcores(&list, cpus);
 	text_str(&list);
 	argv[argc++] = "postern";
-	argv[argc++] = "--in-memory";
-	if (free_huge_mb() >= memory_mb)
+	/* Neither way leaves a file behind, nor lets a second process in. */
+	if (free_huge_mb() >= memory_mb) {
+		argv[argc++] = "--in-memory";
 		argv[argc++] = "--single-file-segments";
-	else
+	} else {
 		argv[argc++] = "--no-huge";
+		argv[argc++] = "--no-shconf";
+	}
 	argv[argc++] = "-m";
 	argv[argc++] = memory;
 	argv[argc++] = "--iova-mode=va";

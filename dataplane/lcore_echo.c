@@ -1,0 +1,250 @@
+/*
+ * An echo server on one io lcore, for the end-to-end tests of the dataplane: everything that is
+ * received comes back, on every port given. Prints "ready" once packets are taken, and ends, with
+ * the counters on standard output, when its standard input does.
+ */
+#include "base/clock.h"
+#include "base/counters.h"
+#include "dataplane/lcore.h"
+
+#include <getopt.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define EMPTY_POLLS_BEFORE_SLEEP 32
+#define SLEEP_MAX_US             100000u
+#define NAP_US                   50
+#define WINDOW                   (1u << 18)
+
+struct options {
+	struct port_config port;
+	struct lcore_config lcore;
+	uint16_t ports[8];
+	unsigned n_ports;
+};
+
+static struct {
+	struct options options;
+	struct port *port;
+	struct lcore *lcore;
+	_Atomic bool stop;
+} self;
+
+static void fail(const char *what, const char *why)
+{
+	fprintf(stderr, "lcore_echo: %s: %s\n", what, why);
+	exit(1);
+}
+
+static void parse_address(const char *text, struct options *o)
+{
+	struct ip_cidr *ours = &o->lcore.net.addresses[o->lcore.net.n_addresses];
+	struct bytes b = bytes_str(text), host;
+
+	if (o->lcore.net.n_addresses == NET_MAX_ADDRESSES || ip_cidr_parse(b, false, ours) < 0)
+		fail("address", text);
+	bytes_split(&b, '/', &host);
+	if (ip_addr_parse(host, &ours->addr) < 0)
+		fail("address", text);
+	o->lcore.net.n_addresses++;
+}
+
+static void parse_gateway(const char *text, struct options *o)
+{
+	struct ip_addr addr;
+
+	if (ip_addr_parse(bytes_str(text), &addr) < 0)
+		fail("gateway", text);
+	*(ip_addr_is_v4(&addr) ? &o->lcore.net.gateway4 : &o->lcore.net.gateway6) = addr;
+}
+
+static void parse_port(const char *text, struct options *o)
+{
+	uint64_t port;
+
+	if (bytes_to_u64(bytes_str(text), 65535, &port) < 0 ||
+		o->n_ports == sizeof(o->ports) / sizeof(o->ports[0]))
+		fail("port", text);
+	o->ports[o->n_ports++] = (uint16_t)port;
+}
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option names[] = {
+		{"device", required_argument, NULL, 'd'},
+		{"address", required_argument, NULL, 'a'},
+		{"gateway", required_argument, NULL, 'g'},
+		{"port", required_argument, NULL, 'p'},
+		{0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		switch (c) {
+		case 'd': o->port.device = optarg; break;
+		case 'a': parse_address(optarg, o); break;
+		case 'g': parse_gateway(optarg, o); break;
+		case 'p': parse_port(optarg, o); break;
+		default: exit(64);
+		}
+	}
+	if (!o->port.device)
+		fail("--device", "missing");
+}
+
+static void configure(struct options *o)
+{
+	struct tcp_config *tcp = &o->lcore.tcp;
+
+	o->port.queues = 1;
+	o->port.packets = 16384;
+	o->lcore.count = 1;
+	*tcp = (struct tcp_config){
+		.max_connections = 1024,
+		.max_half_open = 256,
+		.max_time_wait = 1024,
+		.send_block_count = 4096,
+		.receive_bytes_max = 16u << 20,
+		.send_buffer_max = 1u << 20,
+		.linger_bytes = 1u << 20,
+		.linger_ms = 5000,
+		.keepalive_s = 60,
+	};
+	if (getrandom(o->lcore.net.hash_key, sizeof(o->lcore.net.hash_key), 0) < 0 ||
+		getrandom(tcp->secret, sizeof(tcp->secret), 0) < 0 ||
+		getrandom(&tcp->seed, sizeof(tcp->seed), 0) < 0)
+		fail("getrandom", "no randomness");
+}
+
+/* Give back what came; the user pointer remembers that the peer has said it is done. */
+static void serve(struct tcp_conn *conn, unsigned ready)
+{
+	struct bytes run;
+
+	if (ready & (TCP_READY_FAILED | TCP_READY_CLOSED)) {
+		tcp_release(conn);
+		return;
+	}
+	if (ready & TCP_READY_PEER_SHUT)
+		tcp_set_user(conn, &self);
+	while ((run = tcp_peek(conn)).len) {
+		uint32_t taken = tcp_send(conn, run);
+
+		if (taken == 0)
+			return;
+		tcp_consume(conn, taken);
+	}
+	if (tcp_user(conn))
+		tcp_close(conn);
+}
+
+static void sleep_until(const int *fds, unsigned n_fds, uint64_t deadline_us)
+{
+	struct pollfd polled[PORT_MAX_FDS];
+	uint64_t now_us = clock_mono_us(), wait_us;
+
+	if (deadline_us <= now_us)
+		return;
+	wait_us = deadline_us - now_us < SLEEP_MAX_US ? deadline_us - now_us : SLEEP_MAX_US;
+	if (n_fds == 0) {
+		usleep(wait_us < NAP_US ? (useconds_t)wait_us : NAP_US);
+		return;
+	}
+	for (unsigned i = 0; i < n_fds; i++)
+		polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+	struct timespec timeout = {0, (long)wait_us * 1000};
+
+	ppoll(polled, n_fds, &timeout, NULL);
+}
+
+static void *run(void *arg)
+{
+	int fds[PORT_MAX_FDS];
+	unsigned n_fds = port_fds(self.port, 0, fds), idle = 0, ready;
+	struct clock_fast clock;
+	struct tcp_conn *conn;
+
+	(void)arg;
+	if (port_env_register_thread(0) < 0)
+		fail("thread", "cannot be registered");
+	clock_fast_init(&clock);
+	while (!atomic_load_explicit(&self.stop, memory_order_relaxed)) {
+		unsigned work = lcore_receive(self.lcore, clock_fast_us(&clock));
+
+		while ((conn = tcp_next_ready(lcore_tcp(self.lcore), &ready))) {
+			serve(conn, ready);
+			work++;
+		}
+		work += lcore_send(self.lcore, clock_fast_us(&clock));
+		idle = work ? 0 : idle + 1;
+		if (idle > EMPTY_POLLS_BEFORE_SLEEP)
+			sleep_until(fds, n_fds, lcore_next_deadline_us(self.lcore));
+	}
+	port_env_unregister_thread();
+	return NULL;
+}
+
+static bool print_stat(void *arg, const char *name, uint64_t value)
+{
+	(void)arg;
+	printf("port_%s %llu\n", name, (unsigned long long)value);
+	return true;
+}
+
+static void print_block(const struct counter_block *block)
+{
+	for (size_t i = 0; block && i < block->set->count; i++) {
+		uint64_t value = counter_get(&block->values[i]);
+
+		if (value)
+			printf("%s %llu\n", block->set->entries[i].name, (unsigned long long)value);
+	}
+}
+
+static void start(struct text *why)
+{
+	uint64_t now_us = clock_mono_us();
+
+	if (port_env_init(1, 128, why) < 0)
+		fail("environment", text_str(why));
+	if (port_open(&self.options.port, &self.port, why) < 0)
+		fail("device", text_str(why));
+	if (lcore_new(self.port, 0, &self.options.lcore, now_us, &self.lcore) < 0)
+		fail("lcore", "no memory");
+	for (unsigned i = 0; i < self.options.n_ports; i++) {
+		if (tcp_listen(lcore_tcp(self.lcore), self.options.ports[i], WINDOW) < 0)
+			fail("listen", "refused");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char why_buf[1024], byte;
+	struct text why;
+	pthread_t thread;
+
+	text_init(&why, why_buf, sizeof(why_buf));
+	parse_options(argc, argv, &self.options);
+	configure(&self.options);
+	start(&why);
+	if (pthread_create(&thread, NULL, run, NULL) != 0)
+		fail("thread", "cannot be made");
+	printf("ready %s\n", port_get_info(self.port)->kernel_name);
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	atomic_store(&self.stop, true);
+	pthread_join(thread, NULL);
+	port_stats(self.port, print_stat, NULL);
+	print_block(net_counters(lcore_net(self.lcore)));
+	print_block(tcp_counters(lcore_tcp(self.lcore)));
+	lcore_free(self.lcore);
+	port_close(self.port);
+	port_env_fini();
+	return 0;
+}
