@@ -8,17 +8,17 @@
 struct arena;
 
 /*
- * The author domains of a From field (RFC 5322 §3.6.2, RFC 6532; DESIGN §7): mailbox-list or group syntax with
- * comments, quoted strings, routes and encoded words read the way a mail client reads them, so that no display
- * name passes for an address.
+ * The author domains of a From field (RFC 5322 §3.6.2, RFC 6532; DESIGN §7): mailbox-list or group
+ * syntax with comments, quoted strings, routes and encoded words read the way a mail client reads
+ * them, so that no display name passes for an address.
  */
 #define MAILBOX_MAX_DOMAINS 8
 
 enum mailbox_status {
 	MAILBOX_OK,
-	MAILBOX_NONE,	  /* no address in it */
+	MAILBOX_NONE,      /* no address with a domain name in it */
 	MAILBOX_MALFORMED, /* not to be read without guessing: treated like several domains */
-	MAILBOX_TOO_MANY,
+	MAILBOX_TOO_MANY,  /* domains or addresses; or the arena is at its bound */
 };
 
 struct mailbox_domains {
@@ -27,8 +27,12 @@ struct mailbox_domains {
 	unsigned n_addresses;
 };
 
-enum mailbox_status mailbox_domains_parse(struct bytes field_value, struct arena *arena,
-	struct mailbox_domains *out);
+enum mailbox_status mailbox_domains_parse(
+	struct bytes field_value, struct arena *arena, struct mailbox_domains *out);
 
-/* U-labels to A-labels and lower case (UTS 46); false where it is no domain name. Pure ASCII needs no arena. */
+/*
+ * U-labels to A-labels and lower case (UTS 46), without a final dot; false where it is no domain
+ * name (letters, digits, '-', '_') or the arena is at its bound. What is in that form already needs
+ * no arena and is returned as it is.
+ */
 bool mailbox_domain_to_ascii(struct bytes domain, struct arena *arena, struct bytes *out);
