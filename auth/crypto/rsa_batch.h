@@ -1,0 +1,18 @@
+#pragma once
+
+#include "auth/crypto/pubkey_priv.h"
+
+/* RSA verifications side by side, where the CPU has what it takes; see rsa_ifma.c. */
+
+#define RSA_BATCH_MAX 8
+
+/* The size class of a key; CRYPTO_LANE_RSA_ONE where no batch code takes its form. */
+enum crypto_lane rsa_batch_lane(unsigned bits, uint64_t exponent, bool odd);
+/* Signatures of that class that this CPU verifies side by side; 1: none. */
+unsigned rsa_batch_size(enum crypto_lane lane);
+/* What the batch code keeps of a key of a class with rsa_batch_size() > 1; free() it. NULL when
+ * memory is out. */
+void *rsa_batch_constants_new(const struct pubkey *key);
+/* Sets the verdicts of n jobs, all of them of `lane`. */
+void rsa_batch_verify(
+	enum crypto_lane lane, struct pubkey_job *const jobs[RSA_BATCH_MAX], unsigned n);
