@@ -7,29 +7,37 @@
 struct arena;
 
 /*
- * DMARC (RFC 9989): policy discovery by the tree walk, and alignment, as a state machine on dns_ask().
+ * DMARC (RFC 9989): policy discovery by the tree walk, and alignment, as a state machine on
+ * dns_ask().
  */
 
 /* For struct dns_parsers: the records at a _dmarc name. */
 extern const struct dns_parser dmarc_record_parser;
 
-enum dmarc_policy { DMARC_POLICY_ABSENT, DMARC_POLICY_NONE, DMARC_POLICY_QUARANTINE, DMARC_POLICY_REJECT };
+enum dmarc_policy {
+	DMARC_POLICY_ABSENT,
+	DMARC_POLICY_NONE,
+	DMARC_POLICY_QUARANTINE,
+	DMARC_POLICY_REJECT
+};
 /* "none", "quarantine", "reject"; NULL where absent. */
 const char *dmarc_policy_word(enum dmarc_policy policy);
 
 struct dmarc_identifier {
 	struct bytes domain; /* lower case A-labels */
-	bool spf;	     /* from SPF; otherwise a DKIM d= */
+	bool spf;            /* from SPF; otherwise a DKIM d= */
 };
 #define DMARC_MAX_IDENTIFIERS 16
 
 struct dmarc_eval;
 
 /* Starts discovery for the author domain at once. NULL when the arena is at its bound. */
-struct dmarc_eval *dmarc_eval_new(struct arena *arena, struct dns_asks *asks, struct bytes author_domain);
+struct dmarc_eval *dmarc_eval_new(
+	struct arena *arena, struct dns_asks *asks, struct bytes author_domain);
 /*
- * The authenticated identifiers (passes only), once SPF and DKIM are done. `pending_temporary`: a look-up of SPF or
- * DKIM failed for now, and what it might have authenticated could still align: then no pass is temperror, not fail.
+ * The authenticated identifiers (passes only), once SPF and DKIM are done. `pending_temporary`: a
+ * look-up of SPF or DKIM failed for now, and what it might have authenticated could still align:
+ * then no pass is temperror, not fail.
  */
 void dmarc_eval_identifiers(struct dmarc_eval *eval, const struct dmarc_identifier *ids, unsigned n,
 	bool pending_temporary);

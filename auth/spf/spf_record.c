@@ -227,10 +227,12 @@ struct spf_record *spf_record_new(const struct dns_record *records, unsigned n)
 	if (found != 1)
 		text = (struct bytes){NULL, 0};
 	size_t terms_size = count_terms(text) * sizeof(struct spf_term);
-	struct spf_record *record = malloc(sizeof(*record) + terms_size + text.len);
+	size_t size = sizeof(struct spf_record) + terms_size + text.len;
+	struct spf_record *record = malloc(size);
 	if (!record)
 		return NULL;
 	memset(record, 0, sizeof(*record));
+	record->size = (uint32_t)size;
 	record->status = found ? SPF_RECORD_SEVERAL : SPF_RECORD_NONE;
 	if (found == 1) {
 		uint8_t *copy = (uint8_t *)record + sizeof(*record) + terms_size;
@@ -242,7 +244,7 @@ struct spf_record *spf_record_new(const struct dns_record *records, unsigned n)
 
 void spf_record_free(const struct spf_record *record)
 {
-	free((void *)record);
+	free((void *)(uintptr_t)record);
 }
 
 static const void *parse_answer(const struct dns_answer *answer)
@@ -255,4 +257,13 @@ static void free_parsed(const void *parsed)
 	spf_record_free(parsed);
 }
 
-const struct dns_parser spf_record_parser = {.parse = parse_answer, .free = free_parsed};
+static size_t parsed_size(const void *parsed)
+{
+	return ((const struct spf_record *)parsed)->size;
+}
+
+const struct dns_parser spf_record_parser = {
+	.parse = parse_answer,
+	.free = free_parsed,
+	.size = parsed_size,
+};

@@ -53,6 +53,7 @@ struct spf_record {
 	struct bytes where;                 /* the term that is wrong */
 	struct bytes redirect, explanation; /* domain-specs; absent (data NULL) where not given */
 	bool bare_reject;                   /* "v=spf1 -all" and no more */
+	uint32_t size;                      /* octets of the allocation */
 	uint16_t n_terms;
 	struct spf_term terms[];
 };
