@@ -26,7 +26,7 @@ class Swaks:
 
     def refusal(self):
         """The last refusal the client saw."""
-        lines = [line[5:] for line in self.log.splitlines() if line.startswith("<** ")]
+        lines = [line[4:] for line in self.log.splitlines() if line.startswith("<** ")]
         return lines[-1].strip() if lines else ""
 
 

@@ -1,6 +1,7 @@
 """A private Dovecot: LMTP on a unix socket and on TCP, IMAPS, Maildir, accounts in a file."""
 
 import os
+import re
 import socket
 
 from . import netns, peers
@@ -74,6 +75,12 @@ plugin {{
   sieve_before = {dir}/sieve
 }}
 """
+
+
+def _arrival(path):
+    """Maildir names are SECONDS.M<microseconds>P...; the numbers have no leading zeros."""
+    found = re.match(r"(\d+)\.M(\d+)P", os.path.basename(path))
+    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
 
 
 class Dovecot:
@@ -156,7 +163,7 @@ class Dovecot:
                     found += [e.path for e in entries]
             except FileNotFoundError:
                 pass
-        return sorted(found, key=os.path.basename)
+        return sorted(found, key=_arrival)
 
     def messages(self, user, folder="INBOX"):
         texts = []

@@ -91,10 +91,13 @@ def has_ipv6():
 
 
 def address(ns, device, *addresses):
-    """Brings a device in a namespace up with its addresses."""
-    for addr in addresses:
-        nodad = ("nodad",) if ":" in addr else ()
-        run("ip", "-n", ns, "addr", "add", addr, "dev", device, *nodad)
+    """Brings a device in a namespace up with its addresses; the first of a kind is used by itself."""
+    for i, addr in enumerate(addresses):
+        options = ()
+        if ":" in addr:
+            first = not any(":" in a for a in addresses[:i])
+            options = ("nodad",) if first else ("nodad", "preferred_lft", "0")
+        run("ip", "-n", ns, "addr", "add", addr, "dev", device, *options)
     run("ip", "-n", ns, "link", "set", device, "up")
 
 
