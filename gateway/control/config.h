@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /*
- * The configuration as the daemon uses it: every key of postern.yaml in one structure. Bound by the table in
- * config_keys.def (key, type, unit, default, range, help), from which `postern config`, the sample file and the man
- * page are made too.
+ * The configuration as the daemon uses it: every key of postern.yaml in one structure. Bound by the
+ * table in config_keys.def (key, type, unit, default, range, help), from which `postern config`,
+ * the sample file and the man page are made too.
  */
 
 #define CONFIG_MAX_LISTEN    8
@@ -29,7 +29,8 @@ enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON, CONFIG_LOG_JOURNAL };
 enum config_action { CONFIG_ACTION_REFUSE, CONFIG_ACTION_MARK };
 
 struct config_listen {
-	const char *device; /* tap[:NAME], af_packet:IF, ..., or "kernel": a kernel socket listener */
+	const char
+		*device; /* tap[:NAME], af_packet:IF, ..., or "kernel": a kernel socket listener */
 	struct ip_cidr addresses[CONFIG_MAX_ADDRESSES];
 	unsigned n_addresses;
 	struct ip_addr gateway4, gateway6; /* all zero: none */
@@ -53,7 +54,7 @@ struct config {
 	struct {
 		unsigned io, auth;
 		enum config_poll poll;
-		unsigned memory_mb; /* packet buffers and rings */
+		uint64_t memory; /* octets for packet buffers and rings */
 	} lcores;
 
 	struct config_listen listen[CONFIG_MAX_LISTEN];
@@ -63,7 +64,8 @@ struct config {
 	unsigned n_domains;
 
 	struct {
-		const char *file; /* one address a line, `@domain` takes all; NULL: every local part of our domains */
+		const char *file; /* one address a line, `@domain` takes all; NULL: every local part
+				     of our domains */
 	} recipients;
 
 	struct {
@@ -85,16 +87,17 @@ struct config {
 	struct {
 		enum config_on_reject dmarc_on_reject;
 		enum config_spf_fail spf_fail;
-		enum config_action multiple_from; /* more than one author domain */
-		enum config_eol bare_lf, nul;	  /* for everybody */
-		const char *bare_lf_keep_networks; /* name of a group for which bare_lf is keep; NULL: none */
+		enum config_action multiple_from;  /* more than one author domain */
+		enum config_eol bare_lf, nul;      /* for everybody */
+		const char *bare_lf_keep_networks; /* name of a group for which bare_lf is keep;
+						      NULL: none */
 	} policy;
 
 	struct {
 		uint64_t message_bytes;
 		uint32_t header_bytes, recipients, command_bytes, errors, mails_per_connection;
-		uint32_t connections, half_open, connections_per_ip;
-		uint32_t idle_timeout_s, data_timeout_s;
+		uint32_t connections, half_open, mails;
+		uint32_t idle_timeout_s, data_timeout_s, drain_s;
 		uint64_t chunk_memory; /* mail bytes in memory */
 		uint64_t refuse_bytes;
 		uint32_t linger_bytes, linger_ms;
@@ -131,7 +134,7 @@ struct config {
 /* One thing wrong with a file. */
 struct config_error {
 	unsigned line, column; /* from 1; 0: the file as a whole */
-	char text[240];	       /* what is wrong and what to do */
+	char text[240];        /* what is wrong and what to do */
 };
 #define CONFIG_MAX_ERRORS 32
 struct config_errors {
@@ -140,8 +143,13 @@ struct config_errors {
 };
 
 /*
- * Read a file: all errors in one go. 0, or -EINVAL with errors, or -errno where the file cannot be read (one error too).
- * Relative paths in it are taken from the file's folder.
+ * Read a file: all errors in one go. 0, or -EINVAL with errors, or -errno where the file cannot be
+ * read (one error too). Relative paths in it are taken from the file's folder.
  */
 int config_load(const char *path, struct config **out, struct config_errors *errors);
 void config_free(struct config *config);
+
+/* The group of that name, or NULL. */
+const struct config_network *config_network_find(const struct config *config, const char *name);
+/* Whether `addr` is in the named group of networks. */
+bool config_in_network(const struct config *config, const char *name, const struct ip_addr *addr);
