@@ -4,16 +4,17 @@
 #include "gateway/smtp/smtp_reply.h"
 
 /*
- * What becomes of a mail, from what auth found out (DESIGN §7). Facts in, one decision out; nothing else is
- * looked at, so the same code serves `postern verify`.
+ * What becomes of a mail, from what auth found out (DESIGN §7). Facts in, one decision out; nothing
+ * else is looked at, so the same code serves `postern verify`.
  */
 
 enum policy_on_reject { POLICY_ON_REJECT_QUARANTINE, POLICY_ON_REJECT_REJECT };
 
 struct policy_config {
-	enum policy_on_reject dmarc_on_reject; /* what p=reject asks for is done as (RFC 9989 §7.4) */
-	bool spf_fail_rejects;		       /* without DMARC: refuse SPF fail unless an aligned DKIM pass */
-	bool refuse_multiple_from;	       /* more than one author domain is refused */
+	enum policy_on_reject
+		dmarc_on_reject;   /* what p=reject asks for is done as (RFC 9989 §7.4) */
+	bool spf_fail_rejects;     /* without DMARC: refuse SPF fail unless an aligned DKIM pass */
+	bool refuse_multiple_from; /* more than one author domain is refused */
 };
 extern const struct policy_config policy_config_default;
 
@@ -35,13 +36,15 @@ const char *policy_action_word(enum policy_action action);
 
 struct policy_decision {
 	enum policy_action action;
-	const char *reason;		/* a stable token for logs: dmarc, spf, multiple-from, dns; "" for a plain accept */
+	const char *reason; /* a stable token for logs: dmarc, spf, multiple-from, dns; "" for a
+			       plain accept */
 	const struct smtp_reply *reply; /* for REJECT and DEFER */
-	char text[POLICY_TEXT_MAX];	/* the reply's text; empty: its own */
+	char text[POLICY_TEXT_MAX];     /* the reply's text; empty: its own */
 };
 
 void policy_decide(const struct policy_config *config, const struct auth_verdict *verdict,
 	struct policy_decision *decision);
 
 /* none, quarantine or reject: what DMARC alone makes of the mail here (`dmarc.disposition`). */
-const char *policy_dmarc_disposition(const struct policy_config *config, const struct auth_verdict *verdict);
+const char *policy_dmarc_disposition(
+	const struct policy_config *config, const struct auth_verdict *verdict);

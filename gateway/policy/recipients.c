@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 /*
- * Two sets of lower-case strings, in one table each (hsearch_r): domains, and addresses. Local parts are compared
- * without regard to case, as mailboxes are everywhere; their quotes are kept as given.
+ * Two sets of lower-case strings, in one table each (hsearch_r): domains, and addresses. Local
+ * parts are compared without regard to case, as mailboxes are everywhere; their quotes are kept as
+ * given.
  */
 struct recipients {
 	struct hsearch_data domains, addresses;
@@ -21,7 +22,8 @@ static bool set_holds(const struct hsearch_data *set, const char *key)
 {
 	ENTRY *found;
 
-	return hsearch_r((ENTRY){.key = (char *)key}, FIND, &found, (struct hsearch_data *)set) != 0;
+	return hsearch_r((ENTRY){.key = (char *)key}, FIND, &found, (struct hsearch_data *)set) !=
+	       0;
 }
 
 static int set_add(struct hsearch_data *set, struct bytes value)
@@ -75,8 +77,8 @@ static long read_lines(const char *file, struct hsearch_data *set, struct text *
 		if (address.len == 0)
 			continue;
 		if (!is_address(address)) {
-			text_printf(why, "%s:%ld: neither an address nor @domain: %.*s", file, lines,
-				(int)address.len, (const char *)address.data);
+			text_printf(why, "%s:%ld: neither an address nor @domain: %.*s", file,
+				lines, (int)address.len, (const char *)address.data);
 			error = -EINVAL;
 		} else if (set) {
 			error = set_add(set, address);
@@ -123,7 +125,8 @@ int recipients_new(const char *const *domains, unsigned n_domains, const char *p
 
 static void free_keys(struct hsearch_data *set)
 {
-	/* hsearch keeps no list of its keys; they live as long as the process's one or two tables do. */
+	/* hsearch keeps no list of its keys; they live as long as the process's one or two tables
+	 * do. */
 	hdestroy_r(set);
 }
 
