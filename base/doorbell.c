@@ -1,8 +1,10 @@
 #include "base/doorbell.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 int doorbell_init(struct doorbell *d)
@@ -61,4 +63,20 @@ bool doorbell_ring(struct doorbell *d)
 	while (write(d->fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 	return true;
+}
+
+void doorbell_wait(struct doorbell *d, const int *fds, unsigned n_fds, uint64_t timeout_us)
+{
+	const struct timespec timeout = {
+		.tv_sec = (time_t)(timeout_us / 1000000),
+		.tv_nsec = (long)(timeout_us % 1000000) * 1000,
+	};
+	struct pollfd waits[DOORBELL_MAX_FDS + 1];
+	unsigned n = n_fds < DOORBELL_MAX_FDS ? n_fds : DOORBELL_MAX_FDS;
+
+	waits[0] = (struct pollfd){.fd = d->fd, .events = POLLIN};
+	for (unsigned i = 0; i < n; i++)
+		waits[i + 1] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+	ppoll(waits, n + 1, &timeout, NULL);
+	doorbell_clear(d);
 }

@@ -41,6 +41,13 @@ static inline int doorbell_fd(const struct doorbell *d)
 
 /* Consumer: from now on producers ring. Look for work once more after this, then sleep. */
 void doorbell_prepare(struct doorbell *d);
+/*
+ * Consumer: sleep after doorbell_prepare() until it is rung, one of `fds` is readable, or
+ * `timeout_us` has passed; then awake, as after doorbell_clear(). At most DOORBELL_MAX_FDS are
+ * looked at.
+ */
+#define DOORBELL_MAX_FDS 64
+void doorbell_wait(struct doorbell *d, const int *fds, unsigned n_fds, uint64_t timeout_us);
 /* Consumer: awake after all, work was found; no system call. The next sleep may end at once. */
 void doorbell_cancel(struct doorbell *d);
 /* Consumer: awake after poll; takes the ring out of the eventfd if there was one. */

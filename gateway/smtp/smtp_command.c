@@ -53,7 +53,8 @@ static enum smtp_syntax take_size(struct smtp_mail_arguments *mail, struct bytes
 	switch (bytes_to_u64(value, UINT64_MAX, &mail->size)) {
 	case 0: return SMTP_SYNTAX_OK;
 	case -ERANGE:
-		mail->size = UINT64_MAX; /* as large as can be: refused for its size, not its syntax */
+		mail->size =
+			UINT64_MAX; /* as large as can be: refused for its size, not its syntax */
 		return SMTP_SYNTAX_OK;
 	default: return SMTP_SYNTAX_BAD;
 	}

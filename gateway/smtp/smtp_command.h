@@ -4,7 +4,8 @@
 #include "gateway/smtp/smtp_path.h"
 
 /*
- * Command lines of RFC 5321 §4.1.1, without the CRLF: which verb, and the arguments of MAIL and RCPT.
+ * Command lines of RFC 5321 §4.1.1, without the CRLF: which verb, and the arguments of MAIL and
+ * RCPT.
  */
 #define SMTP_VERBS(X)                                                                              \
 	X(EHLO)                                                                                    \
@@ -32,7 +33,7 @@ bool smtp_command_is_clean(struct bytes line);
 
 enum smtp_syntax {
 	SMTP_SYNTAX_OK,
-	SMTP_SYNTAX_BAD,	   /* the keyword or a parameter */
+	SMTP_SYNTAX_BAD, /* the keyword or a parameter */
 	SMTP_SYNTAX_BAD_PATH,
 	SMTP_SYNTAX_UNKNOWN_PARAMETER,
 };
@@ -46,6 +47,7 @@ struct smtp_mail_arguments {
 };
 
 /* "FROM:<path> SIZE=n BODY=8BITMIME". Parameters only where `esmtp`. */
-enum smtp_syntax smtp_command_mail(struct bytes arguments, bool esmtp, struct smtp_mail_arguments *mail);
+enum smtp_syntax smtp_command_mail(
+	struct bytes arguments, bool esmtp, struct smtp_mail_arguments *mail);
 /* "TO:<path>"; none of our extensions gives RCPT a parameter. */
 enum smtp_syntax smtp_command_rcpt(struct bytes arguments, struct smtp_path *path);

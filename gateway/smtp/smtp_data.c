@@ -5,8 +5,8 @@
 enum state {
 	LINE_START, /* behind CRLF */
 	IN_LINE,
-	CR,	/* a CR was given out; only a LF makes it a line end */
-	DOT,	/* a dot at the start of a line is held back */
+	CR,     /* a CR was given out; only a LF makes it a line end */
+	DOT,    /* a dot at the start of a line is held back */
 	DOT_CR, /* so is the CR behind it */
 	END,
 };
@@ -41,8 +41,8 @@ static bool is_special(uint8_t c)
 }
 
 /*
- * Octets before the first CR, LF or NUL; tells of octets above 127 among them. `len` may be cut by a few
- * where the block reads stop; the caller goes on from there.
+ * Octets before the first CR, LF or NUL; tells of octets above 127 among them. `len` may be cut by
+ * a few where the block reads stop; the caller goes on from there.
  */
 static size_t plain_run(const uint8_t *at, size_t len, bool *eight_bit)
 {
@@ -51,8 +51,9 @@ static size_t plain_run(const uint8_t *at, size_t len, bool *eight_bit)
 
 	for (; i + 16 <= len; i += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(at + i));
-		__m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, cr), _mm_cmpeq_epi8(v, lf)),
-			_mm_cmpeq_epi8(v, _mm_setzero_si128()));
+		__m128i hit =
+			_mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, cr), _mm_cmpeq_epi8(v, lf)),
+				_mm_cmpeq_epi8(v, _mm_setzero_si128()));
 		unsigned mask = (unsigned)_mm_movemask_epi8(hit);
 		unsigned high = (unsigned)_mm_movemask_epi8(v);
 
@@ -149,8 +150,7 @@ static size_t step(struct smtp_data *data, struct bytes in, struct bytes *conten
 		*content = bytes_of(&held_cr, 1);
 		data->state = CR;
 		return 0;
-	case END:
-		break;
+	case END: break;
 	}
 	return 0;
 }

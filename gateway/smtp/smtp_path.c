@@ -152,7 +152,8 @@ bool smtp_domain_valid(struct bytes domain)
 
 	if (domain.len > SMTP_DOMAIN_MAX)
 		return false;
-	return (cursor_peek(&c) == '[' ? take_literal(&c) : take_domain_name(&c)) && cursor_done(&c);
+	return (cursor_peek(&c) == '[' ? take_literal(&c) : take_domain_name(&c)) &&
+	       cursor_done(&c);
 }
 
 /* General-address-literal (RFC 5321 §4.1.3): no tag but IPv6 was ever registered. */

@@ -25,7 +25,8 @@ static void put_line(
 		text_putc(out, ' ');
 	}
 	for (size_t i = 0; i < text.len; i++)
-		text_putc(out, text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?');
+		text_putc(out,
+			text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?');
 	text_put(out, BYTES("\r\n"));
 }
 

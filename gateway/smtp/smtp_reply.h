@@ -3,8 +3,9 @@
 #include "base/bytes.h"
 
 /*
- * Every reply this server gives, in one table: code, enhanced status (RFC 3463, 2034), text. Policy refusals
- * whose text depends on the mail use the code and status of one of these with a text of their own.
+ * Every reply this server gives, in one table: code, enhanced status (RFC 3463, 2034), text. Policy
+ * refusals whose text depends on the mail use the code and status of one of these with a text of
+ * their own.
  */
 #define SMTP_REPLIES(X)                                                                            \
 	X(OK, 250, "2.0.0", "Ok")                                                                  \
@@ -69,5 +70,6 @@ const struct smtp_reply *smtp_reply_get(enum smtp_reply_id id);
 /* Room that any one reply line needs at most. */
 #define SMTP_REPLY_MAX 512
 
-/* Write it as one line, or as several where `text` is longer than a line carries; controls become '?'. */
+/* Write it as one line, or as several where `text` is longer than a line carries; controls become
+ * '?'. */
 void smtp_reply_put(struct text *out, const struct smtp_reply *reply, struct bytes text);

@@ -39,7 +39,8 @@ void smtp_session_fini(struct smtp_session *session)
 	arena_fini(&session->arena);
 }
 
-/* --- the greeting name -------------------------------------------------------------------------- */
+/* --- the greeting name --------------------------------------------------------------------------
+ */
 
 /* Keep the name: in the session if it is short, else in the arena, which has just been reset. */
 static bool helo_keep(struct smtp_session *session, struct bytes name)
@@ -53,7 +54,8 @@ static bool helo_keep(struct smtp_session *session, struct bytes name)
 	return session->helo.data != NULL;
 }
 
-/* --- the transaction ---------------------------------------------------------------------------- */
+/* --- the transaction ----------------------------------------------------------------------------
+ */
 
 static bool in_transaction(const struct smtp_session *session)
 {
@@ -94,7 +96,8 @@ static bool path_keep(struct arena *arena, struct smtp_path *path)
 	return true;
 }
 
-/* --- replies ------------------------------------------------------------------------------------ */
+/* --- replies ------------------------------------------------------------------------------------
+ */
 
 static enum smtp_event close_with(
 	struct smtp_session *session, enum smtp_reply_id id, struct text *out)
@@ -137,7 +140,8 @@ void smtp_session_greet(struct smtp_session *session, struct text *out)
 	text_printf(out, "220 %s ESMTP Postern\r\n", session->config->hostname);
 }
 
-/* --- commands ----------------------------------------------------------------------------------- */
+/* --- commands -----------------------------------------------------------------------------------
+ */
 
 static void put_extensions(const struct smtp_session *session, struct text *out)
 {
@@ -247,7 +251,8 @@ static enum smtp_event do_data(struct smtp_session *session, struct bytes arg, s
 		return refuse(session, SMTP_REPLY_NEED_MAIL, out);
 	if (session->state != SMTP_STATE_RCPT)
 		return refuse(session,
-			session->asked_rcpt ? SMTP_REPLY_NO_VALID_RECIPIENTS : SMTP_REPLY_NEED_RCPT, out);
+			session->asked_rcpt ? SMTP_REPLY_NO_VALID_RECIPIENTS : SMTP_REPLY_NEED_RCPT,
+			out);
 	return ask(session, SMTP_EVENT_DATA);
 }
 
@@ -270,7 +275,8 @@ static enum smtp_event do_noop(struct smtp_session *session, struct bytes arg, s
 
 static enum smtp_event do_vrfy(struct smtp_session *session, struct bytes arg, struct text *out)
 {
-	return arg.len > 0 ? say(SMTP_REPLY_VRFY, out) : refuse(session, SMTP_REPLY_BAD_SYNTAX, out);
+	return arg.len > 0 ? say(SMTP_REPLY_VRFY, out)
+			   : refuse(session, SMTP_REPLY_BAD_SYNTAX, out);
 }
 
 static enum smtp_event do_help(struct smtp_session *session, struct bytes arg, struct text *out)
@@ -318,7 +324,8 @@ static enum smtp_event run_command(
 	return commands[verb].run(session, arguments, out);
 }
 
-/* --- lines -------------------------------------------------------------------------------------- */
+/* --- lines --------------------------------------------------------------------------------------
+ */
 
 /* Keep the start of a line until its end has come. false: no memory. */
 static bool line_gather(struct smtp_session *session, struct bytes part)
@@ -346,7 +353,8 @@ static enum smtp_event line_done(struct smtp_session *session, struct bytes line
 		session->discard_line = false;
 		return refuse(session, SMTP_REPLY_LINE_TOO_LONG, out);
 	}
-	/* A bare LF ends no command: whoever takes it for an end reads other commands than we do. */
+	/* A bare LF ends no command: whoever takes it for an end reads other commands than we do.
+	 */
 	if (line.len < 2 || line.data[line.len - 2] != '\r')
 		return refuse(session, SMTP_REPLY_BAD_LINE, out);
 	return run_command(session, bytes_slice(line, 0, line.len - 2), out);
@@ -371,7 +379,8 @@ static enum smtp_event take_line(
 	return event;
 }
 
-/* --- content ------------------------------------------------------------------------------------ */
+/* --- content ------------------------------------------------------------------------------------
+ */
 
 static bool refused_for_eol(const struct smtp_session *session)
 {
@@ -461,7 +470,8 @@ static bool content_is_ended(const struct smtp_session *session)
 	return session->state == SMTP_STATE_CONTENT && smtp_data_ended(&session->data);
 }
 
-/* --- the step ----------------------------------------------------------------------------------- */
+/* --- the step -----------------------------------------------------------------------------------
+ */
 
 static enum smtp_event take_next(struct smtp_session *session)
 {
@@ -502,7 +512,8 @@ enum smtp_event smtp_session_step(
 	}
 }
 
-/* --- answers ------------------------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------------------------------
+ */
 
 static void rcpt_keep(struct smtp_session *session, uint32_t user)
 {
