@@ -1,0 +1,30 @@
+#pragma once
+
+#include "base/counters.h"
+
+/* What an io lcore counts of its sessions and mails. */
+#define GATEWAY_COUNTERS(X)                                                                        \
+	X(GATEWAY_CONNECTIONS, "smtp_connections", "connections accepted")                         \
+	X(GATEWAY_SESSIONS_FULL, "smtp_sessions_full", "connections refused: no session free")     \
+	X(GATEWAY_TIMEOUTS, "smtp_timeouts", "sessions closed for silence")                        \
+	X(GATEWAY_ODD_END, "smtp_odd_end", "sessions closed for silence after an odd end mark")    \
+	X(GATEWAY_LOST, "smtp_lost", "connections lost before QUIT")                               \
+	X(GATEWAY_MAILS_BEGUN, "mails_begun", "MAIL commands accepted")                            \
+	X(GATEWAY_RCPT_UNKNOWN, "rcpt_unknown", "recipients refused: no such user")                \
+	X(GATEWAY_RCPT_FOREIGN, "rcpt_foreign", "recipients refused: relaying")                    \
+	X(GATEWAY_DATA_REFUSED, "data_refused", "DATA refused with 452: memory or spool short")    \
+	X(GATEWAY_CONTENT_REFUSED, "content_refused", "mails refused for their content's form")    \
+	X(GATEWAY_CONTENT_OCTETS, "content_octets", "octets of content received")                  \
+	X(GATEWAY_NO_CHUNK, "no_chunk", "mails given up: no memory for content")                   \
+	X(GATEWAY_ACCEPTED, "mails_accepted", "mails answered 250")                                \
+	X(GATEWAY_QUARANTINED, "mails_quarantined", "of those, marked for quarantine")             \
+	X(GATEWAY_REJECTED, "mails_rejected", "mails refused by policy")                           \
+	X(GATEWAY_DEFERRED, "mails_deferred", "mails put off by policy")                           \
+	X(GATEWAY_SPOOL_FAILED, "spool_failed", "mails put off: the spool could not keep them")    \
+	X(GATEWAY_ORPHANS, "mails_orphaned", "mails kept whose sender was gone before the reply")  \
+	X(GATEWAY_IMPATIENT, "verdicts_given_up", "verdicts taken with look-ups still open")       \
+	X(GATEWAY_QUESTIONS, "dns_questions", "questions sent to the resolver")                    \
+	X(GATEWAY_POLLS, "polls", "poll rounds")                                                   \
+	X(GATEWAY_SLEEPS, "sleeps", "times the lcore went to sleep")
+
+COUNTERS_DECLARE(gateway, GATEWAY_COUNTERS)

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "gateway/worker.h"
+
+/*
+ * One mail between MAIL FROM and its reply: content in chunks, evaluation, envelope, commit. It
+ * outlives its session once it was handed to the spooler.
+ */
+
+struct session;
+
+enum mail_state {
+	MAIL_OPEN,       /* envelope and content are arriving */
+	MAIL_EVALUATING, /* content is whole; the verdict is awaited */
+	MAIL_COMMITTING, /* at the spooler */
+};
+
+struct mail {
+	struct worker *worker;
+	struct session *session; /* NULL: gone */
+	enum mail_state state;
+	struct auth_mail *auth;
+	uint64_t queue_id;
+	char id[QUEUE_ID_TEXT_SIZE];
+	uint64_t begun_us, ended_us;
+	uint64_t reserved; /* octets of spool */
+	struct chunk *first, *last;
+	unsigned n_chunks;
+	uint64_t octets;
+	struct arena arena;
+	struct spool_envelope envelope;
+	struct chunk_range *ranges;
+	unsigned n_ranges;
+	struct policy_decision decision;
+	bool quarantine;
+};
+
+/* At MAIL FROM; NULL when mails, memory or evaluations are at their bound. */
+struct mail *mail_begin(struct session *session);
+/* Before 354: memory and spool for it. */
+bool mail_reserve(struct mail *mail);
+/* Content octets; the reply to refuse the mail with, or NULL. */
+const struct smtp_reply *mail_content(struct mail *mail, struct bytes content);
+/* All of it is here: mail_verdict() follows. The reply to refuse the mail with, or NULL. */
+const struct smtp_reply *mail_content_end(struct mail *mail);
+/* Give up waiting for look-ups. */
+void mail_give_up(struct mail *mail);
+/* The session is gone or the transaction was reset: free it, unless the spooler has it. */
+void mail_drop(struct mail *mail);
+
+/* The verdict is in: decide, and reply or hand to the spooler. */
+void mail_verdict(struct mail *mail);
+/* The spooler's word. */
+void mail_committed(struct mail *mail, int error);

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "gateway/worker.h"
+
+/* The receive window before and in DATA (DESIGN §3, Memory). */
+#define SESSION_WINDOW_COMMANDS 4096
+#define SESSION_WINDOW_DATA     262144
+
+/*
+ * One connection: TCP below, SMTP above, and at most one mail under way.
+ */
+struct session {
+	struct worker *worker;
+	struct session *next, **link; /* the worker's list of all */
+	struct tcp_conn *conn;
+	struct mail *mail;
+	struct smtp_session smtp;
+	struct wheel_timer timer;
+	uint64_t active_us; /* when the peer last did something */
+	uint8_t *rest;      /* replies that TCP had no room for */
+	uint16_t rest_from, rest_len;
+	bool peer_shut, closed;
+	struct ip_addr peer;
+};
+
+/* A connection was opened. */
+void session_open(struct worker *worker, struct tcp_conn *conn);
+/* Something happened to it (enum tcp_ready). */
+void session_ready(struct session *session, unsigned ready);
+/* Its timer ran out. */
+void session_timeout(struct session *session);
+/* The answer to what its mail waited for. */
+void session_answer(struct session *session, const struct smtp_reply *reply, const char *text);
+/* Shutting down: 421 to those with no mail under way. False while it is still busy. */
+bool session_drain(struct session *session);
+
+/* Arm the timer for `ms` from now; it is looked at again then. */
+void session_wait(struct session *session, uint32_t ms);

@@ -1,0 +1,310 @@
+#include "gateway/threads.h"
+
+#include "gateway/mail.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BURST 64
+
+static bool stopping(_Atomic bool *stop)
+{
+	return atomic_load_explicit(stop, memory_order_acquire);
+}
+
+/* --- resolver -----------------------------------------------------------------------------------
+ */
+
+/* The cache is tidied this often. */
+#define TIDY_US 1000000
+
+void resolver_thread_done(
+	void *arg, const struct resolver_token *token, const struct dns_answer *answer)
+{
+	struct resolver_thread *self = arg;
+	struct dns_reply reply = {*token, answer};
+
+	/* A worker's credit is the size of this ring. */
+	handoff_post(self->workers[token->lcore]->from_resolver, &reply);
+}
+
+static unsigned take_questions(struct resolver_thread *self)
+{
+	struct dns_request requests[BURST];
+	unsigned total = 0;
+
+	for (unsigned w = 0; w < self->n_workers; w++) {
+		unsigned n = handoff_take(self->workers[w]->to_resolver, requests, BURST);
+
+		for (unsigned i = 0; i < n; i++)
+			resolver_ask(self->resolver, &requests[i].question, &requests[i].token);
+		total += n;
+	}
+	return total;
+}
+
+static void ring_workers(struct resolver_thread *self)
+{
+	for (unsigned w = 0; w < self->n_workers; w++)
+		handoff_ring(self->workers[w]->from_resolver);
+}
+
+void *resolver_main(void *arg)
+{
+	struct resolver_thread *self = arg;
+	uint64_t tidied = clock_mono_us();
+
+	while (!stopping(&self->stop)) {
+		unsigned taken;
+
+		doorbell_prepare(&self->bell);
+		taken = take_questions(self);
+		ring_workers(self);
+		resolver_run_once(self->resolver, doorbell_fd(&self->bell),
+			taken || stopping(&self->stop) ? 0 : 1000);
+		doorbell_clear(&self->bell);
+		ring_workers(self);
+		if (clock_mono_us() - tidied >= TIDY_US) {
+			tidied = clock_mono_us();
+			dns_cache_tidy(self->cache, tidied);
+		}
+	}
+	return NULL;
+}
+
+/* --- spooler ------------------------------------------------------------------------------------
+ */
+
+static void answer_mail(struct spooler_thread *self, struct spool_cookie cookie, int error)
+{
+	struct spool_reply reply = {(struct mail *)(uintptr_t)cookie.word[0], error};
+
+	handoff_post(self->workers[cookie.word[1]]->from_spooler, &reply);
+}
+
+static unsigned take_mails(struct spooler_thread *self)
+{
+	struct mail *mails[BURST];
+	unsigned total = 0;
+
+	for (unsigned w = 0; w < self->n_workers; w++) {
+		unsigned n = handoff_take(self->workers[w]->to_spooler, mails, BURST);
+
+		for (unsigned i = 0; i < n; i++) {
+			struct spool_cookie cookie = {{(uintptr_t)mails[i], w}};
+			int error = spool_log_commit(self->log, &mails[i]->envelope,
+				mails[i]->ranges, mails[i]->n_ranges, cookie);
+
+			if (error)
+				answer_mail(self, cookie, error);
+		}
+		total += n;
+	}
+	return total;
+}
+
+static unsigned take_notes(struct spooler_thread *self)
+{
+	struct delivery_note notes[BURST];
+	unsigned n = handoff_take(self->from_delivery, notes, BURST);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (notes[i].kind == DELIVERY_NOTE_DONE)
+			spool_log_done(
+				self->log, notes[i].queue_id, notes[i].recipient, notes[i].outcome);
+		else
+			spool_log_held(
+				self->log, notes[i].queue_id, notes[i].kind == DELIVERY_NOTE_HELD);
+	}
+	return n;
+}
+
+/* Remember what delivery's ring cannot take now: the spooler waits for nobody. */
+static void keep_waiting(struct spooler_thread *self, struct spool_item *item)
+{
+	if (self->n_waiting == self->waiting_room) {
+		unsigned room = self->waiting_room ? self->waiting_room * 2 : 1024;
+		struct spool_item **more = realloc(self->waiting, room * sizeof(*more));
+
+		if (!more) {
+			/* It is in the log: the next start delivers it. */
+			log_event(&self->events, LOG_SEV_ERROR, NULL,
+				"event=delivery-postponed reason=no-memory until=restart");
+			spool_item_release(item);
+			return;
+		}
+		self->waiting = more;
+		self->waiting_room = room;
+	}
+	self->waiting[self->n_waiting++] = item;
+}
+
+static void send_waiting(struct spooler_thread *self)
+{
+	while (self->first_waiting < self->n_waiting &&
+		handoff_post(self->to_delivery, &self->waiting[self->first_waiting]))
+		self->first_waiting++;
+	if (self->first_waiting == self->n_waiting)
+		self->first_waiting = self->n_waiting = 0;
+}
+
+static void send_item(struct spooler_thread *self, struct spool_item *item)
+{
+	if (self->n_waiting > 0 || !handoff_post(self->to_delivery, &item))
+		keep_waiting(self, item);
+}
+
+static void on_ack(void *arg, const struct spool_ack *ack)
+{
+	struct spooler_thread *self = arg;
+
+	answer_mail(self, ack->cookie, ack->error);
+	if (ack->item)
+		send_item(self, ack->item);
+}
+
+static void ring_all(struct spooler_thread *self)
+{
+	for (unsigned w = 0; w < self->n_workers; w++)
+		handoff_ring(self->workers[w]->from_spooler);
+	handoff_ring(self->to_delivery);
+	doorbell_ring(self->filler);
+}
+
+static bool spooler_round(struct spooler_thread *self)
+{
+	bool busy = take_mails(self) + take_notes(self) > 0;
+
+	if (spool_log_pending(self->log) > 0) {
+		spool_log_sync(self->log, on_ack, self);
+		busy = true;
+	}
+	send_waiting(self);
+	ring_all(self);
+	return busy;
+}
+
+static void recover(struct spooler_thread *self)
+{
+	struct spool_item *item;
+	unsigned n = 0;
+
+	for (; (item = spool_log_recovered(self->log)) != NULL; n++)
+		send_item(self, item);
+	log_event(&self->events, LOG_SEV_NOTICE, NULL, "event=recovered mails=%u", n);
+	handoff_ring(self->to_delivery);
+}
+
+void *spooler_main(void *arg)
+{
+	struct spooler_thread *self = arg;
+
+	recover(self);
+	for (;;) {
+		if (spooler_round(self))
+			continue;
+		if (stopping(&self->stop))
+			break;
+		spool_log_tidy(self->log);
+		doorbell_prepare(&self->bell);
+		if (spooler_round(self)) {
+			doorbell_cancel(&self->bell);
+			continue;
+		}
+		doorbell_wait(&self->bell, NULL, 0, self->n_waiting ? 1000 : 1000000);
+	}
+	while (self->first_waiting < self->n_waiting)
+		spool_item_release(self->waiting[self->first_waiting++]);
+	free(self->waiting);
+	return NULL;
+}
+
+/* --- filler -------------------------------------------------------------------------------------
+ */
+
+void *filler_main(void *arg)
+{
+	struct filler_thread *self = arg;
+
+	while (!stopping(&self->stop)) {
+		if (spool_log_fill(self->log))
+			continue;
+		doorbell_prepare(&self->bell);
+		doorbell_wait(&self->bell, NULL, 0, 1000000);
+	}
+	return NULL;
+}
+
+/* --- delivery -----------------------------------------------------------------------------------
+ */
+
+static unsigned take_items(struct delivery_thread *self)
+{
+	struct spool_item *items[BURST];
+	unsigned n = handoff_take(self->from_spooler, items, BURST);
+
+	for (unsigned i = 0; i < n; i++)
+		delivery_add(self->delivery, items[i], clock_mono_us());
+	return n;
+}
+
+static void send_notes(struct delivery_thread *self)
+{
+	struct delivery_note note;
+
+	while (handoff_room(self->to_spooler) > 0 && delivery_next_note(self->delivery, &note))
+		handoff_post(self->to_spooler, &note);
+	handoff_ring(self->to_spooler);
+}
+
+/* Let the control socket's thread have the lock when it wants it. */
+static void yield_to_callers(struct delivery_thread *self)
+{
+	while (atomic_load_explicit(&self->callers, memory_order_acquire) > 0) {
+		pthread_mutex_unlock(&self->lock);
+		sched_yield();
+		pthread_mutex_lock(&self->lock);
+	}
+}
+
+void *delivery_main(void *arg)
+{
+	struct delivery_thread *self = arg;
+
+	pthread_mutex_lock(&self->lock);
+	while (!stopping(&self->stop)) {
+		unsigned taken;
+
+		yield_to_callers(self);
+		doorbell_prepare(&self->bell);
+		taken = take_items(self);
+		delivery_run_once(self->delivery, doorbell_fd(&self->bell),
+			taken || stopping(&self->stop) ? 0 : 1000);
+		doorbell_clear(&self->bell);
+		send_notes(self);
+	}
+	pthread_mutex_unlock(&self->lock);
+	return NULL;
+}
+
+/* --- logger -------------------------------------------------------------------------------------
+ */
+
+#define LOGGER_NAP_MS 20
+
+void *logger_main(void *arg)
+{
+	struct logger_thread *self = arg;
+	const struct timespec nap = {.tv_nsec = LOGGER_NAP_MS * 1000000};
+
+	for (;;) {
+		bool last = stopping(&self->stop);
+
+		if (log_drain(&self->logger, self->sink, &self->fd) > 0)
+			continue;
+		if (last)
+			return NULL;
+		nanosleep(&nap, NULL);
+	}
+}

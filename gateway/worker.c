@@ -1,0 +1,337 @@
+#include "gateway/worker.h"
+
+#include "gateway/mail.h"
+#include "gateway/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+COUNTERS_DEFINE(gateway, GATEWAY_COUNTERS)
+
+/* Completions taken at a time, and work for auth in one poll round. */
+#define BURST          32
+#define AUTH_BUDGET_US 2000
+/* Poll rounds with nothing to do before the lcore sleeps. */
+#define IDLE_ROUNDS 32
+/* The longest nap where a device has no descriptor to wait for (DESIGN §3, Waiting). */
+#define NAP_US       50
+#define SLEEP_MAX_US 100000
+/* The true time is read again at most this often. */
+#define UNIX_TIME_STEP_US 1000
+
+/* --- memory -------------------------------------------------------------------------------------
+ */
+
+static int init_slabs(struct worker *worker, const struct config *config)
+{
+	const struct {
+		struct slab *slab;
+		size_t size;
+		uint32_t count;
+	} slabs[] = {
+		{&worker->sessions, sizeof(struct session), config->limits.connections},
+		{&worker->mails, sizeof(struct mail), config->limits.mails},
+		{&worker->lines, config->limits.command_bytes, config->limits.connections},
+		{&worker->blocks, ARENA_BLOCK_SIZE,
+			config->limits.connections + config->limits.mails},
+		{&worker->mail_blocks, WORKER_MAIL_BLOCK, config->limits.mails * 4},
+		{&worker->rests, WORKER_SCRATCH, config->limits.connections},
+	};
+	int error = 0;
+
+	for (unsigned i = 0; error == 0 && i < sizeof(slabs) / sizeof(slabs[0]); i++)
+		error = slab_init(slabs[i].slab, slabs[i].size, slabs[i].count);
+	return error;
+}
+
+static void set_policies(struct worker *worker, const struct config *config)
+{
+	worker->smtp = (struct smtp_config){
+		.hostname = config->hostname,
+		.max_size = config->limits.message_bytes,
+		.max_recipients = config->limits.recipients,
+		.max_command = config->limits.command_bytes,
+		.max_errors = config->limits.errors,
+		.max_transactions = config->limits.mails_per_connection,
+		.refuse_bytes = config->limits.refuse_bytes,
+	};
+	worker->policy = (struct policy_config){
+		.dmarc_on_reject = config->policy.dmarc_on_reject == CONFIG_ON_REJECT_REJECT
+					   ? POLICY_ON_REJECT_REJECT
+					   : POLICY_ON_REJECT_QUARANTINE,
+		.spf_fail_rejects = config->policy.spf_fail == CONFIG_SPF_REJECT,
+		.refuse_multiple_from = config->policy.multiple_from == CONFIG_ACTION_REFUSE,
+	};
+}
+
+int worker_init(struct worker *worker, unsigned index, const struct config *config)
+{
+	int error;
+
+	memset(worker, 0, sizeof(*worker));
+	worker->index = index;
+	worker->config = config;
+	set_policies(worker, config);
+	gateway_counters_init(&worker->counters);
+	queue_id_init(&worker->ids, index);
+	error = init_slabs(worker, config);
+	if (error == 0)
+		error = chunk_pool_init(&worker->chunks, config->limits.chunk_memory, NULL);
+	if (error == 0)
+		error = doorbell_init(&worker->bell);
+	return error;
+}
+
+void worker_fini(struct worker *worker)
+{
+	struct slab *slabs[] = {&worker->sessions, &worker->mails, &worker->lines, &worker->blocks,
+		&worker->mail_blocks, &worker->rests};
+
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		lcore_free(worker->lcores[i]);
+	auth_engine_free(worker->auth);
+	handoff_free(worker->to_resolver);
+	handoff_free(worker->from_resolver);
+	handoff_free(worker->to_spooler);
+	handoff_free(worker->from_spooler);
+	chunk_pool_fini(&worker->chunks);
+	for (unsigned i = 0; i < sizeof(slabs) / sizeof(slabs[0]); i++)
+		slab_fini(slabs[i]);
+	doorbell_fini(&worker->bell);
+}
+
+/* --- one poll round -----------------------------------------------------------------------------
+ */
+
+static void read_clocks(struct worker *worker)
+{
+	uint64_t now = clock_fast_us(&worker->clock);
+
+	if (worker->now_unix_us == 0 || now - worker->unix_read_us >= UNIX_TIME_STEP_US) {
+		worker->now_unix_us = clock_unix_us();
+		worker->unix_read_us = now;
+	}
+	worker->now_us = now;
+}
+
+static unsigned take_connections(struct worker *worker, struct tcp_stack *tcp)
+{
+	struct tcp_conn *conn;
+	unsigned ready, n = 0;
+
+	while ((conn = tcp_next_ready(tcp, &ready)) != NULL) {
+		if (ready & TCP_READY_OPENED && !(ready & TCP_READY_FAILED))
+			session_open(worker, conn);
+		if (tcp_user(conn))
+			session_ready(tcp_user(conn), ready);
+		else if (ready & (TCP_READY_FAILED | TCP_READY_CLOSED))
+			tcp_release(conn);
+		n++;
+	}
+	return n;
+}
+
+static unsigned take_dns(struct worker *worker)
+{
+	struct dns_reply replies[BURST];
+	unsigned n = handoff_take(worker->from_resolver, replies, BURST);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct auth_ref ref = {replies[i].token.slot, replies[i].token.generation};
+
+		auth_engine_answer(worker->auth, ref, replies[i].token.index, replies[i].answer,
+			worker->now_us);
+		dns_answer_release(replies[i].answer);
+	}
+	worker->dns_open -= n;
+	return n;
+}
+
+static unsigned take_commits(struct worker *worker)
+{
+	struct spool_reply replies[BURST];
+	unsigned n = handoff_take(worker->from_spooler, replies, BURST);
+
+	for (unsigned i = 0; i < n; i++)
+		mail_committed(replies[i].mail, (int)replies[i].error);
+	return n;
+}
+
+static unsigned take_verdicts(struct worker *worker)
+{
+	struct auth_mail *mail;
+	unsigned n = 0;
+
+	for (; (mail = auth_engine_next_ready(worker->auth)) != NULL; n++)
+		mail_verdict(auth_mail_user(mail));
+	return n;
+}
+
+static void send_questions(struct worker *worker)
+{
+	struct dns_request request = {.token.lcore = worker->index};
+	struct auth_ref ref;
+
+	while (worker->dns_open < WORKER_DNS_CREDIT &&
+		auth_engine_next_question(
+			worker->auth, &ref, &request.token.index, &request.question)) {
+		request.token.slot = ref.slot;
+		request.token.generation = ref.generation;
+		handoff_post(worker->to_resolver, &request);
+		worker->dns_open++;
+		worker_count(worker, GATEWAY_QUESTIONS);
+	}
+	handoff_ring(worker->to_resolver);
+}
+
+static void run_timers(struct worker *worker)
+{
+	struct wheel_timer *timer;
+
+	while ((timer = wheel_pop_expired(&worker->wheel, worker->now_us)) != NULL)
+		session_timeout(WHEEL_OWNER(timer, struct session, timer));
+}
+
+static unsigned receive(struct worker *worker)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		n += lcore_receive(worker->lcores[i], worker->now_us);
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		n += take_connections(worker, lcore_tcp(worker->lcores[i]));
+	return n;
+}
+
+static unsigned send_all(struct worker *worker)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		n += lcore_send(worker->lcores[i], worker->now_us);
+	return n;
+}
+
+/* Returns how much there was to do. */
+static unsigned poll_round(struct worker *worker)
+{
+	unsigned n;
+
+	worker_count(worker, GATEWAY_POLLS);
+	read_clocks(worker);
+	n = receive(worker);
+	n += take_dns(worker);
+	n += take_commits(worker);
+	n += auth_engine_run(worker->auth, worker->now_us, n == 0, AUTH_BUDGET_US);
+	n += take_verdicts(worker);
+	run_timers(worker);
+	send_questions(worker);
+	handoff_ring(worker->to_spooler);
+	return n + send_all(worker);
+}
+
+/* --- sleep --------------------------------------------------------------------------------------
+ */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t next_deadline_us(struct worker *worker)
+{
+	uint64_t next =
+		earlier(wheel_next_us(&worker->wheel), auth_engine_deadline_us(worker->auth));
+
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		next = earlier(next, lcore_next_deadline_us(worker->lcores[i]));
+	return next;
+}
+
+static bool has_completions(const struct worker *worker)
+{
+	return !handoff_is_empty(worker->from_resolver) || !handoff_is_empty(worker->from_spooler);
+}
+
+/* DESIGN §3, Waiting: say so, look once more, then sleep until a device, the doorbell or a timer.
+ */
+static void sleep_until_work(struct worker *worker)
+{
+	uint64_t next = next_deadline_us(worker);
+	uint64_t longest = worker->fdless_device ? NAP_US : SLEEP_MAX_US;
+	uint64_t us;
+
+	if (next <= worker->now_us)
+		return;
+	us = earlier(next - worker->now_us, longest);
+	doorbell_prepare(&worker->bell);
+	if (has_completions(worker) ||
+		atomic_load_explicit(&worker->stop, memory_order_acquire) != worker->draining) {
+		doorbell_cancel(&worker->bell);
+		return;
+	}
+	worker_count(worker, GATEWAY_SLEEPS);
+	doorbell_wait(&worker->bell, worker->fds, worker->n_fds, us);
+}
+
+/*
+ * Spin a little, since more often comes at once; but not when other threads have work of ours to
+ * do, and want the CPU for it.
+ */
+static unsigned patience_rounds(const struct worker *worker)
+{
+	return worker->mails_out || worker->dns_open ? 0 : IDLE_ROUNDS;
+}
+
+/* --- the thread ---------------------------------------------------------------------------------
+ */
+
+static void listen_no_more(struct worker *worker)
+{
+	const struct config *config = worker->config;
+
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		for (unsigned p = 0; p < config->listen[i].n_ports; p++)
+			tcp_unlisten(lcore_tcp(worker->lcores[i]), config->listen[i].ports[p]);
+}
+
+/* SIGTERM: 421 to the idle, finish what is in DATA (DESIGN §7). True when nothing is left. */
+static bool drain(struct worker *worker)
+{
+	unsigned left = 0;
+
+	if (!worker->draining) {
+		worker->draining = true;
+		worker->drain_until_us =
+			worker->now_us + (uint64_t)worker->config->limits.drain_s * 1000000;
+		listen_no_more(worker);
+	}
+	for (struct session *session = worker->open, *next; session; session = next) {
+		next = session->next;
+		if (!session_drain(session))
+			left++;
+	}
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		left += tcp_open_connections(lcore_tcp(worker->lcores[i]));
+	return (left == 0 && worker->mails_out == 0) || worker->now_us > worker->drain_until_us;
+}
+
+void worker_run(struct worker *worker)
+{
+	unsigned idle = 0;
+
+	clock_fast_init(&worker->clock);
+	read_clocks(worker);
+	wheel_init(&worker->wheel, worker->now_us);
+	for (;;) {
+		idle = poll_round(worker) ? 0 : idle + 1;
+		if (atomic_load_explicit(&worker->stop, memory_order_acquire) && drain(worker))
+			break;
+		if (idle > patience_rounds(worker) &&
+			worker->config->lcores.poll == CONFIG_POLL_ADAPTIVE)
+			sleep_until_work(worker);
+	}
+	/* What drain() said is still to go out. */
+	for (unsigned i = 0; i < IDLE_ROUNDS; i++)
+		poll_round(worker);
+}

@@ -1,0 +1,108 @@
+#pragma once
+
+#include "auth/dns/resolver.h"
+#include "auth/pipeline.h"
+#include "base/chunk.h"
+#include "base/clock.h"
+#include "base/doorbell.h"
+#include "base/epoch.h"
+#include "base/log.h"
+#include "base/queue_id.h"
+#include "base/slab.h"
+#include "base/wheel.h"
+#include "dataplane/lcore.h"
+#include "gateway/control/config.h"
+#include "gateway/gateway_counters.h"
+#include "gateway/handoff.h"
+#include "gateway/policy/policy.h"
+#include "gateway/policy/recipients.h"
+#include "gateway/smtp/smtp_session.h"
+#include "spool/log/spool_log.h"
+
+#include <stdatomic.h>
+
+/*
+ * One io lcore: the device queues it serves, its sessions and mails, and its hand-overs to the
+ * other threads. All of it belongs to one thread, but what is marked.
+ */
+
+struct mail;
+struct session;
+
+/* --- records that cross between threads ---------------------------------------------------------
+ */
+
+struct dns_request {
+	struct resolver_token token;
+	struct dns_question question;
+};
+
+struct dns_reply {
+	struct resolver_token token;
+	const struct dns_answer *answer; /* held once for the receiver */
+};
+
+struct spool_reply {
+	struct mail *mail;
+	int64_t error; /* 0: durable; else -errno */
+};
+
+/* Questions of one lcore that may be on their way at once. */
+#define WORKER_DNS_CREDIT 4096
+
+/* Octets of replies that one step may write. */
+#define WORKER_SCRATCH 16384
+
+/* Blocks for envelopes and the fields to prepend. */
+#define WORKER_MAIL_BLOCK 16384
+
+struct worker {
+	unsigned index;
+	const struct config *config;
+	struct smtp_config smtp;
+	struct policy_config policy;
+	const struct recipients *recipients;
+	struct spool_log *spool; /* its any-thread calls only */
+
+	struct lcore *lcores[CONFIG_MAX_LISTEN];
+	unsigned n_lcores;
+	int fds[CONFIG_MAX_LISTEN * PORT_MAX_FDS];
+	unsigned n_fds;
+	bool fdless_device; /* one of the devices has nothing to poll */
+
+	struct auth_engine *auth;
+	struct epoch_reader *epoch;
+	struct chunk_pool chunks;
+	struct slab sessions, mails, lines, blocks, mail_blocks, rests;
+	struct wheel wheel;
+	struct queue_id_gen ids;
+	struct clock_fast clock;
+	uint64_t now_us, now_unix_us, unix_read_us, drain_until_us;
+
+	struct session *open; /* all sessions */
+
+	struct doorbell bell;
+	struct handoff *to_resolver, *from_resolver;
+	struct handoff *to_spooler, *from_spooler;
+	unsigned dns_open;  /* questions on their way */
+	unsigned mails_out; /* mails at the spooler */
+
+	struct log_ring log;
+	struct gateway_counters counters;
+	char scratch[WORKER_SCRATCH];
+
+	_Atomic bool stop; /* any thread: drain, then end */
+	bool draining;
+};
+
+/* Takes the memory for one; devices and hand-overs are added by the caller. 0 or -errno. */
+int worker_init(struct worker *worker, unsigned index, const struct config *config);
+void worker_fini(struct worker *worker);
+
+/* The thread main: poll rounds until `stop` was set and everything is drained. */
+void worker_run(struct worker *worker);
+
+static inline void worker_count(struct worker *worker, enum gateway_counter id)
+{
+	counter_inc(&worker->counters.v[id]);
+}
