@@ -107,7 +107,7 @@ class Dovecot:
         sieve: files of rules that run before delivery."""
         if len(f"{self.dir}/run/auth-token-secret.dat.tmp") > 100:
             raise LabError(f"the path {self.dir} is too long for unix sockets",
-                           "give a shorter folder with --state, /tmp/lab say")
+                           "give a shorter folder with --state, /var/tmp/lab say")
         for name in ("run", "state", "mail", "sieve"):
             os.makedirs(f"{self.dir}/{name}", exist_ok=True)
         for path in sieve:

@@ -28,7 +28,9 @@ from .proc import LabError, wait_until  # noqa: F401
 
 # `kernel` has no device: the daemon listens with the kernel's TCP, inside the client's namespace.
 DEVICES = ("tap", "af_packet", "af_xdp", "kernel")
-DEFAULT_STATE = "/tmp/postern-lab"
+# Not /tmp, which may be memory: the spool writes past the page cache.
+PARENT = "/var/tmp"
+DEFAULT_STATE = f"{PARENT}/postern-lab"
 MARKER = "postern-lab.json"
 ACCOUNTS = {"alice": "wonderland", "bob": "builder", "postmaster": "master", "abuse": "desk"}
 
@@ -41,7 +43,7 @@ class Lab:
         self.gateway = gateway.Gateway(self.state)
         self.facts = {}
         marker = f"{self.state}/{MARKER}"
-        if os.path.exists(marker):
+        if os.path.exists(marker) and os.stat(self.state).st_uid == os.geteuid():
             with open(marker, encoding="utf-8") as f:
                 self.facts = json.load(f)
 
@@ -99,6 +101,9 @@ class Lab:
             except OSError as error:
                 raise LabError(f"cannot make {self.state}: {error.strerror}",
                                "choose another folder with --state") from error
+        if os.stat(self.state).st_uid != os.geteuid():
+            raise LabError(f"{self.state} belongs to somebody else",
+                           "choose another folder with --state")
         if device == "kernel" and dns == "forward":
             raise LabError("device kernel and --dns forward do not go together: the name server "
                            "listens on this side's loopback", "use --dns zone")
@@ -121,11 +126,10 @@ class Lab:
                 progress("starting posternd")
                 self.start_gateway()
         except BaseException as error:
-            if isinstance(error, LabError) and error.log and os.path.exists(error.log):
-                kept = error.report().rpartition("\nto do: ")[0]  # the log goes with the lab
-                error = LabError(kept, error.todo)
+            if isinstance(error, LabError):
+                error.keep_log()  # it goes with the lab
             self.down()
-            raise error
+            raise
         return self
 
     def _world(self, dns):
@@ -279,7 +283,7 @@ class Lab:
 def temporary(config=None, device=None, **kw):
     """A lab for one test: config is a map that is merged over the lab's own."""
     device = device or os.environ.get("LAB_DEVICE", "tap")
-    parent = tempfile.mkdtemp(prefix="plab.", dir="/tmp")
+    parent = tempfile.mkdtemp(prefix="plab.", dir=PARENT)
     os.chmod(parent, 0o755)
     lab = Lab(f"{parent}/s")
     try:

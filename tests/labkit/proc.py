@@ -15,11 +15,15 @@ class LabError(Exception):
         self.todo = todo
         self.log = log
 
-    def report(self):
-        text = self.what
+    def keep_log(self):
+        """Takes the end of the log into the text, before the log is removed."""
         if self.log and os.path.exists(self.log):
-            text += f"\n--- the end of {self.log}:\n{tail(self.log)}---"
-        return f"{text}\nto do: {self.todo}"
+            self.what += f"\n--- the end of {self.log}:\n{tail(self.log)}---"
+        self.log = None
+
+    def report(self):
+        self.keep_log()
+        return f"{self.what}\nto do: {self.todo}"
 
 
 def tail(path, lines=20):
