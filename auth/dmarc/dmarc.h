@@ -26,6 +26,7 @@ const char *dmarc_policy_word(enum dmarc_policy policy);
 struct dmarc_identifier {
 	struct bytes domain; /* lower case A-labels */
 	bool spf;            /* from SPF; otherwise a DKIM d= */
+	bool temporary;      /* its check failed for now: it may yet turn out to be authenticated */
 };
 #define DMARC_MAX_IDENTIFIERS 16
 
@@ -35,12 +36,12 @@ struct dmarc_eval;
 struct dmarc_eval *dmarc_eval_new(
 	struct arena *arena, struct dns_asks *asks, struct bytes author_domain);
 /*
- * The authenticated identifiers (passes only), once SPF and DKIM are done. `pending_temporary`: a
- * look-up of SPF or DKIM failed for now, and what it might have authenticated could still align:
- * then no pass is temperror, not fail.
+ * The identifiers that passed or may yet pass, once SPF and DKIM are done; their bytes must last.
+ * Where nothing that passed aligns but something temporary would, the result is temperror, not
+ * fail. More than DMARC_MAX_IDENTIFIERS are not looked at.
  */
-void dmarc_eval_identifiers(struct dmarc_eval *eval, const struct dmarc_identifier *ids, unsigned n,
-	bool pending_temporary);
+void dmarc_eval_identifiers(
+	struct dmarc_eval *eval, const struct dmarc_identifier *ids, unsigned n);
 bool dmarc_eval_done(const struct dmarc_eval *eval);
 enum auth_result dmarc_eval_result(const struct dmarc_eval *eval);
 /* The policy that applies (p, sp or np chosen, t=y stepped down). */

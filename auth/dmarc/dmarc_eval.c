@@ -28,7 +28,7 @@ struct dmarc_eval {
 	struct dmarc_walk walk;
 	const struct dmarc_record *record; /* that applies; NULL: none */
 	struct bytes org;
-	bool have_identifiers, pending_temporary;
+	bool have_identifiers;
 	unsigned n_ids, open; /* open: questions of identifiers' walks */
 	struct identifier *ids[DMARC_MAX_IDENTIFIERS];
 	enum auth_result result;
@@ -59,10 +59,15 @@ static bool is_strict(const struct dmarc_eval *eval, const struct identifier *id
 }
 
 /* The same domain aligns in either mode, whatever the walk would find. */
-static bool has_equal(const struct dmarc_eval *eval)
+static bool is_equal(const struct dmarc_eval *eval, const struct identifier *id)
+{
+	return bytes_eq(id->is.domain, eval->author);
+}
+
+static bool has_equal_pass(const struct dmarc_eval *eval)
 {
 	for (unsigned i = 0; i < eval->n_ids; i++) {
-		if (bytes_eq(eval->ids[i]->is.domain, eval->author))
+		if (!eval->ids[i]->is.temporary && is_equal(eval, eval->ids[i]))
 			return true;
 	}
 	return false;
@@ -76,20 +81,46 @@ static bool may_align(const struct dmarc_eval *eval, const struct identifier *id
 					       dmarc_walk_is_below(id->is.domain, eval->org));
 }
 
-static void judge(struct dmarc_eval *eval)
+/* Whether an identifier would align with an Organizational Domain above the one that is known. */
+static bool may_align_wider(const struct dmarc_eval *eval)
 {
-	bool uncertain = eval->pending_temporary;
+	struct bytes widest = dmarc_walk_widest(&eval->walk);
 
 	for (unsigned i = 0; i < eval->n_ids; i++) {
 		const struct identifier *id = eval->ids[i];
-		if (!may_align(eval, id))
-			continue;
-		if (dmarc_walk_failed(&id->walk)) {
-			uncertain = true;
-		} else if (bytes_eq(dmarc_walk_org(&id->walk), eval->org)) {
+		if (!is_strict(eval, id) && (bytes_eq(id->is.domain, widest) ||
+						    dmarc_walk_is_below(id->is.domain, widest)))
+			return true;
+	}
+	return false;
+}
+
+enum alignment { NOT_ALIGNED, ALIGNED, UNCERTAIN };
+
+static enum alignment align(const struct dmarc_eval *eval, const struct identifier *id)
+{
+	if (is_equal(eval, id))
+		return id->is.temporary ? UNCERTAIN : ALIGNED;
+	if (!may_align(eval, id))
+		return NOT_ALIGNED;
+	if (dmarc_walk_failed(&id->walk))
+		return UNCERTAIN;
+	if (!bytes_eq(dmarc_walk_org(&id->walk), eval->org))
+		return NOT_ALIGNED;
+	return id->is.temporary ? UNCERTAIN : ALIGNED;
+}
+
+static void judge(struct dmarc_eval *eval)
+{
+	bool uncertain = false;
+
+	for (unsigned i = 0; i < eval->n_ids; i++) {
+		enum alignment alignment = align(eval, eval->ids[i]);
+		if (alignment == ALIGNED) {
 			finish(eval, AUTH_PASS, NULL);
 			return;
 		}
+		uncertain |= alignment == UNCERTAIN;
 	}
 	if (uncertain)
 		finish(eval, AUTH_TEMPERROR, "a look-up that might align failed");
@@ -104,7 +135,7 @@ static bool walk_identifier(struct dmarc_eval *eval, unsigned index)
 {
 	struct identifier *id = eval->ids[index];
 
-	if (!may_align(eval, id))
+	if (is_equal(eval, id) || !may_align(eval, id))
 		return true;
 	dmarc_walk_init(&id->walk, id->is.domain);
 	dmarc_walk_share(&id->walk, &eval->walk);
@@ -116,11 +147,11 @@ static bool walk_identifier(struct dmarc_eval *eval, unsigned index)
 /* Policy and identifiers are known. */
 static void identify(struct dmarc_eval *eval)
 {
-	if (has_equal(eval)) {
+	if (has_equal_pass(eval)) {
 		finish(eval, AUTH_PASS, NULL);
 		return;
 	}
-	if (dmarc_walk_failed(&eval->walk) && (eval->n_ids > 0 || eval->pending_temporary)) {
+	if (dmarc_walk_failed(&eval->walk) && may_align_wider(eval)) {
 		finish(eval, AUTH_TEMPERROR, "look-up of a parent domain's record failed");
 		return;
 	}
@@ -263,17 +294,18 @@ static bool has_identifier(const struct dmarc_eval *eval, const struct dmarc_ide
 {
 	for (unsigned i = 0; i < eval->n_ids; i++) {
 		if (eval->ids[i]->is.spf == id->spf &&
+			eval->ids[i]->is.temporary == id->temporary &&
 			bytes_eq(eval->ids[i]->is.domain, id->domain))
 			return true;
 	}
 	return false;
 }
 
-void dmarc_eval_identifiers(struct dmarc_eval *eval, const struct dmarc_identifier *ids, unsigned n,
-	bool pending_temporary)
+void dmarc_eval_identifiers(struct dmarc_eval *eval, const struct dmarc_identifier *ids, unsigned n)
 {
 	eval->have_identifiers = true;
-	eval->pending_temporary = pending_temporary;
+	if (eval->state == DONE)
+		return;
 	for (unsigned i = 0; i < n && eval->n_ids < DMARC_MAX_IDENTIFIERS; i++) {
 		if (has_identifier(eval, &ids[i]))
 			continue;

@@ -28,7 +28,7 @@ struct expected {
 struct given {
 	const char *author, *zone;
 	const char *spf, *dkim; /* a domain that passed; NULL for none */
-	bool pending;
+	const char *temporary;  /* a d= whose key could not be had */
 };
 
 static void answer_all(
@@ -45,14 +45,16 @@ static void answer_all(
 
 static void give_identifiers(struct dmarc_eval *eval, const struct given *given)
 {
-	struct dmarc_identifier ids[2];
+	struct dmarc_identifier ids[3];
 	unsigned n = 0;
 
 	if (given->spf)
-		ids[n++] = (struct dmarc_identifier){bytes_str(given->spf), true};
+		ids[n++] = (struct dmarc_identifier){bytes_str(given->spf), true, false};
 	if (given->dkim)
-		ids[n++] = (struct dmarc_identifier){bytes_str(given->dkim), false};
-	dmarc_eval_identifiers(eval, ids, n, given->pending);
+		ids[n++] = (struct dmarc_identifier){bytes_str(given->dkim), false, false};
+	if (given->temporary)
+		ids[n++] = (struct dmarc_identifier){bytes_str(given->temporary), false, true};
+	dmarc_eval_identifiers(eval, ids, n);
 }
 
 /* Answers come before the identifiers or after them: the verdict is the same. Returns the questions
@@ -251,12 +253,19 @@ static void a_failed_look_up_is_never_a_fail(void **state)
 	/* where the parent cannot matter, it does not */
 	check(&(struct given){"example.com", parent, .dkim = "example.com"},
 		(struct expected){AUTH_PASS, REJECT, NULL});
+	check(&(struct given){"example.com", parent, .dkim = "mailer.org"},
+		(struct expected){AUTH_FAIL, REJECT, NULL});
 	check(&(struct given){"example.com", parent}, (struct expected){AUTH_FAIL, REJECT, NULL});
 	check(&(struct given){"example.com", below, .dkim = "a.example.com"},
 		(struct expected){AUTH_TEMPERROR, REJECT, NULL});
-	check(&(struct given){"example.com", below, .pending = true},
+	check(&(struct given){"example.com", below, .temporary = "example.com"},
 		(struct expected){AUTH_TEMPERROR, REJECT, NULL});
-	check(&(struct given){"example.com", below, .dkim = "example.com", .pending = true},
+	check(&(struct given){"example.com", below, .temporary = "b.example.com"},
+		(struct expected){AUTH_TEMPERROR, REJECT, NULL});
+	check(&(struct given){"example.com", below, .temporary = "other.com"},
+		(struct expected){AUTH_FAIL, REJECT, NULL});
+	check(&(struct given){"example.com", below, .dkim = "example.com",
+		      .temporary = "b.example.com"},
 		(struct expected){AUTH_PASS, REJECT, NULL});
 }
 

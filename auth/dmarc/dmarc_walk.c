@@ -133,6 +133,17 @@ struct bytes dmarc_walk_org(const struct dmarc_walk *walk)
 	return walk->n ? walk->domain[org] : (struct bytes){NULL, 0};
 }
 
+struct bytes dmarc_walk_widest(const struct dmarc_walk *walk)
+{
+	unsigned end = dmarc_walk_end(walk), widest = 0;
+
+	for (unsigned i = 0; i < walk->n && i <= end; i++) {
+		if (walk->failed[i] || walk->record[i])
+			widest = i;
+	}
+	return walk->n ? walk->domain[widest] : (struct bytes){NULL, 0};
+}
+
 const struct dmarc_record *dmarc_walk_record_at(const struct dmarc_walk *walk, struct bytes domain)
 {
 	unsigned end = dmarc_walk_end(walk);

@@ -38,6 +38,8 @@ unsigned dmarc_walk_end(const struct dmarc_walk *walk);
 bool dmarc_walk_failed(const struct dmarc_walk *walk);
 /* The Organizational Domain (§4.10.2). */
 struct bytes dmarc_walk_org(const struct dmarc_walk *walk);
+/* The widest domain that may turn out to be it once what failed is known. */
+struct bytes dmarc_walk_widest(const struct dmarc_walk *walk);
 /* The record found at `domain`, NULL if none. */
 const struct dmarc_record *dmarc_walk_record_at(const struct dmarc_walk *walk, struct bytes domain);
 
