@@ -86,6 +86,18 @@ def main():
         t.ok(re.search(r"^<-  354 ", sent.log, re.M), "it was refused after the data, not before",
              sent.log)
 
+        before = here.dovecot.count("alice", "Junk")
+        sent = Swaks(here, b"X-Postern-Quarantine: no\r\n" + altered(here, "junk.example"),
+                     "sender@junk.example", "alice@lab.example", source=senders.UNLISTED_IP)
+        t.ok(sent.queue_id, "the same under p=quarantine: taken", sent.log)
+        here.dovecot.wait_for(before + 1, "alice", folder="Junk")
+        t.ok(True, "and filed into Junk by the shipped Sieve rule")
+        before = here.dovecot.count("alice")
+        sent = Swaks(here, b"X-Postern-Quarantine: yes\r\n" + senders.message("plain.example"),
+                     "sender@plain.example", "alice@lab.example")
+        stored = here.dovecot.wait_for(before + 1, "alice")[-1]
+        t.ok(b"X-Postern" not in stored, "an inbound X-Postern- field is cut", stored.decode())
+
         forged = (f"Authentication-Results: {senders.GATEWAY_NAME}; dmarc=pass header.from="
                   "bank.example\r\n").encode()
         before = here.dovecot.count("alice")

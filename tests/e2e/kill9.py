@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     args = parser.parse_args()
     chance = random.Random(args.seed)
-    settings = {"delivery": {"retry_min_s": 1}}
+    settings = {"delivery": {"retry_min": "1s"}}
     with tap.Tests("kill9", limit_s=60 + 30 * args.kills) as t, lab.temporary(settings) as here:
         t.note(f"seed {args.seed}")
         mails = load.Mails(args.seed, 4000)

@@ -21,7 +21,7 @@ def numbers(messages):
 
 
 def main():
-    settings = {"delivery": {"retry_min_s": 1, "retry_max_s": 2}}
+    settings = {"delivery": {"retry_min": "1s", "retry_max": "2s"}}
     with tap.Tests("tempfail", limit_s=180) as t, lab.temporary(settings) as here:
         with open(f"{here.state}/recipients", "a", encoding="utf-8") as f:
             f.write("ghost@lab.example\n")  # we believe in it, Dovecot does not

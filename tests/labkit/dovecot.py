@@ -126,6 +126,9 @@ class Dovecot:
         with open(f"{self.dir}/dovecot.conf", "w", encoding="utf-8") as f:
             f.write(CONFIGURATION.format(dir=self.dir, domain=domain, uid=peers.VMAIL,
                                          lmtp_plugins="sieve" if sieve else "", **ports))
+        for path in sieve:
+            run(*peers.argv("sievec", "-c", f"{self.dir}/dovecot.conf",
+                            f"{self.dir}/sieve/{os.path.basename(path)}"))
         return ports
 
     def start(self):
