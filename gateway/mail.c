@@ -1,6 +1,6 @@
 #include "gateway/mail.h"
 
-#include "gateway/received.h"
+#include "auth/message/received.h"
 #include "gateway/session.h"
 
 #include <errno.h>
@@ -284,12 +284,12 @@ static bool make_prepend(struct mail *mail, const struct auth_verdict *verdict)
 	const struct smtp_session *smtp = &mail->session->smtp;
 	size_t room = arena_alloc_max(&mail->arena);
 	char *buffer = arena_alloc(&mail->arena, room, 1);
-	struct received_info info = {
+	struct received info = {
 		.helo = smtp->helo,
-		.verified_name = verdict->iprev.name,
+		.client_name = verdict->iprev.name,
 		.client = mail->session->peer,
-		.hostname = bytes_str(mail->worker->config->hostname),
-		.protocol = smtp->esmtp ? "ESMTP" : "SMTP",
+		.host = bytes_str(mail->worker->config->hostname),
+		.protocol = smtp->esmtp ? BYTES("ESMTP") : BYTES("SMTP"),
 		.queue_id = bytes_str(mail->id),
 		.unix_s = mail->worker->now_unix_us / 1000000,
 	};
@@ -301,7 +301,7 @@ static bool make_prepend(struct mail *mail, const struct auth_verdict *verdict)
 		info.recipient = mail->envelope.recipients[0].address;
 	text_init(&text, buffer, room);
 	text_put(&text, verdict->authentication_results);
-	received_put(&text, &info);
+	received_put(&info, &text);
 	mail->envelope.prepend = text_bytes(&text);
 	return !text.overflow;
 }

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "gateway/threads.h"
+
+/*
+ * The daemon as a whole: everything made in the order of DESIGN §3 (devices, spool, keys; then
+ * privileges are dropped; then threads), and taken down in the reverse.
+ */
+struct daemon;
+
+/* 0 or -errno; `why` says what failed and what to do. Threads run when it returns. */
+int daemon_start(const struct config *config, struct daemon **out, struct text *why);
+/* Drain: 421 to the idle, finish what is in DATA, sync, then end every thread. */
+void daemon_stop(struct daemon *daemon);

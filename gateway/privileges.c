@@ -1,0 +1,34 @@
+#include "gateway/privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static int fail(struct text *why, const char *what, const char *user)
+{
+	int error = errno ? errno : EINVAL;
+
+	text_printf(why, "control.user: %s: %s: %s", user, what, strerror(error));
+	return -error;
+}
+
+int privileges_drop(const char *user, struct text *why)
+{
+	const struct passwd *entry;
+
+	errno = 0;
+	entry = getpwnam(user);
+	if (!entry)
+		return fail(why, "no such user (make it, or leave control.user out)", user);
+	/* glibc changes the ids of all threads, DPDK's too; leaving uid 0 clears their
+	 * capabilities. */
+	if (initgroups(user, entry->pw_gid) != 0 ||
+		setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) != 0 ||
+		setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) != 0)
+		return fail(why, "cannot become it", user);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return fail(why, "cannot give up new privileges", user);
+	return 0;
+}
