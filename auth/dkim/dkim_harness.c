@@ -40,7 +40,7 @@ void dkim_harness_fini(struct dkim_harness *h)
 
 void dkim_harness_answer(struct dkim_harness *h)
 {
-	const struct dns_parsers parsers = {.of[DNS_USE_DKIM] = dkim_key_parser};
+	const struct dns_parsers parsers = {.of[DNS_USE_DKIM] = &dkim_key_parser};
 	for (int i; (i = dns_asks_take(&h->asks, h->now_us)) >= 0;) {
 		const struct dns_answer *answer =
 			dns_zone_answer(h->zone, &parsers, &h->asks.ask[i]->question);

@@ -61,7 +61,7 @@ static void give_identifiers(struct dmarc_eval *eval, const struct given *given)
  * asked. */
 static unsigned check(const struct given *given, struct expected expected)
 {
-	const struct dns_parsers parsers = {.of[DNS_USE_DMARC] = dmarc_record_parser};
+	const struct dns_parsers parsers = {.of[DNS_USE_DMARC] = &dmarc_record_parser};
 	unsigned asked = 0;
 
 	for (int late = 0; late < 2; late++) {

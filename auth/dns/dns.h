@@ -136,7 +136,7 @@ struct dns_parser {
 /* One per use, filled by auth/pipeline and given to whatever makes answers (cache, resolver, zone).
  */
 struct dns_parsers {
-	struct dns_parser of[DNS_USE_COUNT];
+	const struct dns_parser *of[DNS_USE_COUNT]; /* NULL: no parsed form */
 };
 
 /*

@@ -149,7 +149,7 @@ const struct dns_answer *dns_zone_answer(const struct dns_zone *zone,
 	} while (answer_at(zone, key, &key_len, question->type, &answer) && --left > 0);
 	if (answer.outcome != DNS_OK && answer.ttl_s > NEGATIVE_TTL_S)
 		answer.ttl_s = NEGATIVE_TTL_S;
-	return dns_answer_new(&answer, parsers ? &parsers->of[question->use] : NULL);
+	return dns_answer_new(&answer, parsers ? parsers->of[question->use] : NULL);
 }
 
 static int order_entries(struct dns_zone *zone)

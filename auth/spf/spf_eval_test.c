@@ -56,7 +56,7 @@ static void start(struct run *run, const char *zone, const struct spf_input *inp
 	dns_asks_init(&run->asks, &run->arena);
 	if (dns_zone_parse(bytes_str(zone), "zone", &run->zone, &why))
 		fail_msg("%s", text_str(&why));
-	run->parsers = (struct dns_parsers){.of[DNS_USE_SPF] = spf_record_parser};
+	run->parsers = (struct dns_parsers){.of[DNS_USE_SPF] = &spf_record_parser};
 	run->eval = spf_eval_new(&run->arena, &run->asks, limits, input);
 	assert_non_null(run->eval);
 }
