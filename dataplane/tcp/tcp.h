@@ -14,8 +14,8 @@
  * out of tcp_next_ready(). A consumer then peeks and consumes received bytes, queues bytes to send,
  * shuts down, closes or aborts. Nothing calls back into the consumer.
  *
- * Received bytes stay in the packets they came in until consumed; the receive window follows what the
- * consumer has consumed. Bytes to send are copied into blocks taken on demand.
+ * Received bytes stay in the packets they came in until consumed; the receive window follows what
+ * the consumer has consumed. Bytes to send are copied into blocks taken on demand.
  */
 
 struct tcp_stack;
@@ -23,16 +23,17 @@ struct tcp_conn;
 
 struct tcp_config {
 	unsigned max_connections;
-	unsigned max_half_open;	    /* above it SYN cookies answer */
+	unsigned max_half_open; /* above it SYN cookies answer */
 	unsigned max_time_wait;
-	uint32_t send_block_count;  /* blocks of 4 KiB shared by all connections for bytes not yet acked */
+	uint32_t send_block_count;  /* blocks of 4 KiB shared by all connections for bytes not yet
+				       acked */
 	uint32_t receive_bytes_max; /* true size of all packets held, over all connections */
 	uint32_t send_buffer_max;   /* per connection */
-	uint32_t linger_bytes;	    /* read and thrown away after our FIN before RST */
+	uint32_t linger_bytes;      /* read and thrown away after our FIN before RST */
 	uint32_t linger_ms;
-	uint32_t keepalive_s;	    /* 0: none */
-	uint8_t secret[16];	    /* ISN and cookies, common to all lcores (RFC 6528) */
-	uint64_t seed;		    /* for ephemeral ports and jitter */
+	uint32_t keepalive_s; /* 0: none */
+	uint8_t secret[16];   /* ISN and cookies, common to all lcores (RFC 6528) */
+	uint64_t seed;        /* for ephemeral ports and jitter */
 };
 
 /* What has happened to a connection since it was last taken; several at once. */
@@ -42,52 +43,61 @@ enum tcp_ready {
 	TCP_READY_WRITABLE = 1 << 2,  /* room again after tcp_send() had taken less than asked */
 	TCP_READY_PEER_SHUT = 1 << 3, /* the peer's FIN, after all bytes before it */
 	TCP_READY_SENT = 1 << 4,      /* all that was sent is acknowledged */
-	TCP_READY_FAILED = 1 << 5,    /* reset, timed out or refused: see tcp_error(); only tcp_release() is left */
-	TCP_READY_CLOSED = 1 << 6,    /* closed in good order: only tcp_release() is left */
+	TCP_READY_FAILED =
+		1
+		<< 5, /* reset, timed out or refused: see tcp_error(); only tcp_release() is left */
+	TCP_READY_CLOSED = 1 << 6, /* closed in good order: only tcp_release() is left */
 };
 
 enum tcp_failure {
 	TCP_FAIL_NONE,
-	TCP_FAIL_RESET,	  /* by the peer */
+	TCP_FAIL_RESET,   /* by the peer */
 	TCP_FAIL_TIMEOUT, /* retransmission, persist or keepalive given up */
 	TCP_FAIL_REFUSED, /* active open answered by RST or ICMP */
-	TCP_FAIL_LINGER,  /* the peer went on sending after our FIN past linger_bytes or linger_ms */
+	TCP_FAIL_LINGER, /* the peer went on sending after our FIN past linger_bytes or linger_ms */
 	TCP_FAIL_MEMORY,
 };
 
 /* 0 or -errno (-ENOMEM). `net` must outlive the stack. */
-int tcp_stack_new(const struct tcp_config *config, struct net *net, struct pkt_pool *pool, uint64_t now_us,
-	struct tcp_stack **out);
+int tcp_stack_new(const struct tcp_config *config, struct net *net, struct pkt_pool *pool,
+	uint64_t now_us, struct tcp_stack **out);
 void tcp_stack_free(struct tcp_stack *stack);
 
-/* 0, -EADDRINUSE, -ENOSPC (32 ports). `receive_window` is the first window of accepted connections. */
+/* 0, -EADDRINUSE, -ENOSPC (32 ports). `receive_window` is the first window of accepted connections.
+ */
 int tcp_listen(struct tcp_stack *stack, uint16_t port, uint32_t receive_window);
 /* Take no new connections on a port; those open go on. */
 void tcp_unlisten(struct tcp_stack *stack, uint16_t port);
-/* Start an active open; the outcome comes as OPENED or FAILED. 0, -ENOMEM, -EADDRNOTAVAIL, -ENETUNREACH. */
-int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t port, uint32_t receive_window,
-	uint64_t now_us, struct tcp_conn **out);
+/* Start an active open; the outcome comes as OPENED or FAILED. 0, -ENOMEM, -EADDRNOTAVAIL,
+ * -ENETUNREACH. */
+int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t port,
+	uint32_t receive_window, uint64_t now_us, struct tcp_conn **out);
 
 /* A segment that net_input() called NET_TCP; the stack owns the packet from here on. */
-void tcp_input(struct tcp_stack *stack, struct pkt *pkt, const struct net_segment *seg, uint64_t now_us);
+void tcp_input(
+	struct tcp_stack *stack, struct pkt *pkt, const struct net_segment *seg, uint64_t now_us);
 void tcp_icmp(struct tcp_stack *stack, const struct net_icmp *icmp, uint64_t now_us);
 /* Run what is due; returns the next deadline, UINT64_MAX if none. */
 uint64_t tcp_timers(struct tcp_stack *stack, uint64_t now_us);
-/* Send what may be sent now: data, window updates, delayed ACKs due. Call once at the end of a poll round. */
+/* Send what may be sent now: data, window updates, delayed ACKs due. Call once at the end of a poll
+ * round. */
 void tcp_flush(struct tcp_stack *stack, uint64_t now_us);
 
-/* The next connection something happened to, with what (enum tcp_ready); NULL when there is none. */
+/* The next connection something happened to, with what (enum tcp_ready); NULL when there is none.
+ */
 struct tcp_conn *tcp_next_ready(struct tcp_stack *stack, unsigned *ready);
 
 /*
- * The first run of received bytes not yet consumed (it lies in packet memory and is good until consumed);
- * empty when there is none. tcp_consume() takes n octets away and opens the window by as many.
+ * The first run of received bytes not yet consumed (it lies in packet memory and is good until
+ * consumed); empty when there is none. tcp_consume() takes n octets away and opens the window by as
+ * many.
  */
 struct bytes tcp_peek(const struct tcp_conn *conn);
 void tcp_consume(struct tcp_conn *conn, uint32_t n);
 
 /*
- * Let the receive window be up to `octets` (4 KiB before 354, larger in DATA); never takes back what was offered.
+ * Let the receive window be up to `octets` (4 KiB before 354, larger in DATA); never takes back
+ * what was offered.
  */
 void tcp_set_receive_window(struct tcp_conn *conn, uint32_t octets);
 
@@ -99,8 +109,9 @@ uint32_t tcp_unacked(const struct tcp_conn *conn);
 /* Send FIN after what is queued; the other direction goes on. */
 void tcp_shutdown(struct tcp_conn *conn);
 /*
- * The consumer is done with it: FIN after what is queued, then read and throw away up to the linger limits so
- * that the last reply survives, then RST (DESIGN §5). The handle must not be used any more.
+ * The consumer is done with it: FIN after what is queued, then read and throw away up to the linger
+ * limits so that the last reply survives, then RST (DESIGN §5). The handle must not be used any
+ * more.
  */
 void tcp_close(struct tcp_conn *conn);
 /* RST at once. The handle must not be used any more. */

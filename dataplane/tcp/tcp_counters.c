@@ -1,0 +1,3 @@
+#include "dataplane/tcp/tcp_counters.h"
+
+COUNTERS_DEFINE(tcp, TCP_COUNTERS)
