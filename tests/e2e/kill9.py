@@ -12,7 +12,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from labkit import lab, load, tap  # noqa: E402
+from labkit import lab, load, proc, tap  # noqa: E402
 
 
 async def one_life(here, mails, connections, seconds):
@@ -59,7 +59,7 @@ def main():
         # More may still come: those taken whose 250 nobody heard. Done when nothing moves.
         asyncio.run(load.session(here, mails, 1))
         last = max(mails.accepted)
-        lab.wait_until(lambda: not mails.compare(here.dovecot.messages("alice")).missing, 60,
+        proc.wait_until(lambda: not mails.compare(here.dovecot.messages("alice")).missing, 60,
                        f"all mails that got 250, up to {last}")
         outcome = mails.compare(here.dovecot.messages("alice"))
         t.equal(outcome.missing, [], f"all {len(mails.accepted)} mails that got 250 before a "

@@ -6,7 +6,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from labkit import lab, senders, tap  # noqa: E402
+from labkit import lab, proc, senders, tap  # noqa: E402
 
 
 def send(here, number, *recipients):
@@ -48,7 +48,7 @@ def main():
         t.equal(numbers(here.dovecot.wait_for(3, "alice", 30)), [1, 2, 3],
                 "the others get it")
         t.equal(numbers(here.dovecot.wait_for(2, "bob", 30)), [2, 3], "once each")
-        lab.wait_until(lambda: "hold" in here.gateway.tool(
+        proc.wait_until(lambda: "hold" in here.gateway.tool(
             "queue", "show", queue_id, "-c", here.gateway.config, check=False), 20,
             "the mail is held", log=here.gateway.log)
         t.contains(here.gateway.tool("queue", "show", queue_id, "-c", here.gateway.config,

@@ -24,7 +24,7 @@ import tempfile
 from . import gateway, netns, peers, senders, smtp
 from .dovecot import Dovecot
 from .nsd import Nsd
-from .proc import LabError, wait_until  # noqa: F401
+from .proc import LabError
 
 # `kernel` has no device: the daemon listens with the kernel's TCP, inside the client's namespace.
 DEVICES = ("tap", "af_packet", "af_xdp", "kernel")
