@@ -53,7 +53,7 @@ static const char *read_body_hash(struct reader *r, const struct dkim_tag *tag)
 	size_t len;
 	/* rsa-sha1 has 20 octets here, and is refused elsewhere. */
 	return dkim_tags_base64(tag->value, r->sig->body_hash, sizeof(r->sig->body_hash), &len) &&
-			       len == (r->sig->sha1 ? 20 : 32)
+			       (len == 32 || (len == 20 && r->sig->sha1))
 		       ? NULL
 		       : "body_hash_malformed";
 }
