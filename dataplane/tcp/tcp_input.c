@@ -1,7 +1,7 @@
 #include "dataplane/tcp/tcp_closed_priv.h"
 #include "dataplane/tcp/tcp_state_priv.h"
 
-/* 0, or the reason to drop it. */
+/* 0, or the reason to drop it; net_input() has checked the checksum. */
 static unsigned parse(struct tcp_in *in)
 {
 	struct pkt *pkt = in->pkt;
@@ -10,11 +10,6 @@ static unsigned parse(struct tcp_in *in)
 
 	if (tcp_wire_parse(data, len, &in->h))
 		return TCP_N_DROP_MALFORMED;
-	if (pkt->flags & PKT_RX_L4_BAD)
-		return TCP_N_DROP_CHECKSUM;
-	if (!(pkt->flags & PKT_RX_L4_GOOD) &&
-		!tcp_wire_checksum_ok(&in->net->src, &in->net->dst, data, len))
-		return TCP_N_DROP_CHECKSUM;
 	if (in->h.odd_options)
 		tcp_count(in->stack, TCP_N_ODD_OPTIONS);
 	in->tuple = (struct tcp_tuple){.local = in->net->dst,

@@ -1,6 +1,8 @@
 #include "dataplane/tcp/tcp_mock_wire.h"
 
+#include "dataplane/port/checksum.h"
 #include "dataplane/tcp/tcp_wire.h"
+#include "dataplane/wire.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -63,15 +65,19 @@ static struct pkt *pool_alloc(struct pkt_pool *pool)
 	return w->pool_empty ? NULL : new_pkt(w, PKT_TX_HEADROOM, 0, TX_ROOM - PKT_TX_HEADROOM);
 }
 
+static uint16_t sum_of(
+	const struct ip_addr *src, const struct ip_addr *dst, const uint8_t *data, size_t len)
+{
+	uint64_t sum = checksum_pseudo(src, dst, IP_PROTO_TCP, (uint16_t)len);
+
+	return checksum_finish(checksum_add(sum, data, len));
+}
+
 static void fill_checksum(
 	const struct ip_addr *src, const struct ip_addr *dst, uint8_t *data, size_t len)
 {
-	uint16_t sum;
-
-	data[16] = data[17] = 0;
-	sum = tcp_wire_checksum(src, dst, data, len);
-	data[16] = (uint8_t)(sum >> 8);
-	data[17] = (uint8_t)sum;
+	checksum_store(data + TCP_CHECKSUM_AT, 0);
+	checksum_store(data + TCP_CHECKSUM_AT, sum_of(src, dst, data, len));
 }
 
 static struct pkt *received(struct mock_wire *w, const uint8_t *segment, size_t len)
@@ -198,6 +204,11 @@ static void deliver(struct mock_wire *w, unsigned to, struct pkt *pkt)
 	struct net_segment seg = {.src = w->nets[!to].addr, .dst = w->nets[to].addr};
 
 	seg.src_mac[5] = (uint8_t)(!to + 1);
+	if (sum_of(&seg.src, &seg.dst, pkt->data + pkt->l4, (size_t)(pkt->len - pkt->l4)) != 0) {
+		w->spoiled++; /* as net_input() does */
+		pkt_free(pkt);
+		return;
+	}
 	tcp_input(w->stacks[to], pkt, &seg, w->now_us);
 }
 

@@ -43,6 +43,7 @@ struct mock_wire {
 	struct tcp_stack *stacks[2];
 	struct pkt_pool pool;
 	unsigned packets_out; /* not yet freed */
+	uint64_t spoiled;     /* dropped for their checksum */
 	bool pool_empty;
 	struct mock_faults faults;
 	mock_filter_fn filter;

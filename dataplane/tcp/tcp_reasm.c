@@ -2,6 +2,8 @@
 
 #include "dataplane/tcp/tcp_seq_priv.h"
 
+#include <string.h>
+
 void tcp_reasm_init(struct tcp_reasm *r)
 {
 	r->true_size = 0;

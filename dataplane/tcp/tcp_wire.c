@@ -1,7 +1,8 @@
 #include "dataplane/tcp/tcp_wire.h"
 
+#include "dataplane/wire.h"
+
 #include <errno.h>
-#include <string.h>
 
 /* Option kinds (IANA tcp-parameters). */
 enum {
@@ -14,28 +15,16 @@ enum {
 	OPT_TS = 8
 };
 
-#define PROTOCOL_TCP 6u
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
 static uint8_t *put16(uint8_t *p, uint16_t v)
 {
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
+	wire_put16(p, v);
 	return p + 2;
 }
 
 static uint8_t *put32(uint8_t *p, uint32_t v)
 {
-	return put16(put16(p, (uint16_t)(v >> 16)), (uint16_t)v);
+	wire_put32(p, v);
+	return p + 4;
 }
 
 static void read_sack(struct tcp_header *h, const uint8_t *body, size_t len)
@@ -43,8 +32,8 @@ static void read_sack(struct tcp_header *h, const uint8_t *body, size_t len)
 	for (size_t at = 0; at + 8 <= len && h->sack_count < TCP_WIRE_SACK_MAX; at += 8) {
 		struct tcp_range *r = &h->sack[h->sack_count++];
 
-		r->start = get32(body + at);
-		r->end = get32(body + at + 4);
+		r->start = wire_get32(body + at);
+		r->end = wire_get32(body + at + 4);
 	}
 }
 
@@ -56,7 +45,7 @@ static void read_option(struct tcp_header *h, unsigned kind, const uint8_t *body
 	switch (kind) {
 	case OPT_MSS:
 		if (syn && len == 2) {
-			h->mss = get16(body);
+			h->mss = wire_get16(body);
 			h->has |= TCP_HAS_MSS;
 		}
 		break;
@@ -76,8 +65,8 @@ static void read_option(struct tcp_header *h, unsigned kind, const uint8_t *body
 		break;
 	case OPT_TS:
 		if (len == 8) {
-			h->ts_val = get32(body);
-			h->ts_ecr = get32(body + 4);
+			h->ts_val = wire_get32(body);
+			h->ts_ecr = wire_get32(body + 4);
 			h->has |= TCP_HAS_TS;
 		}
 		break;
@@ -111,10 +100,10 @@ static void read_options(struct tcp_header *h, const uint8_t *p, size_t left)
 /* What nearly every segment of a bulk transfer carries: NOP NOP TS and nothing else. */
 static bool read_lone_timestamp(struct tcp_header *h, const uint8_t *p)
 {
-	if (h->len != TCP_WIRE_HEADER_MIN + TCP_WIRE_TS_LEN || get32(p) != 0x0101080a)
+	if (h->len != TCP_WIRE_HEADER_MIN + TCP_WIRE_TS_LEN || wire_get32(p) != 0x0101080a)
 		return false;
-	h->ts_val = get32(p + 4);
-	h->ts_ecr = get32(p + 8);
+	h->ts_val = wire_get32(p + 4);
+	h->ts_ecr = wire_get32(p + 8);
 	h->has = TCP_HAS_TS;
 	return true;
 }
@@ -126,12 +115,12 @@ int tcp_wire_parse(const uint8_t *data, size_t len, struct tcp_header *h)
 	h->len = (uint8_t)((data[12] >> 4) * 4);
 	if (h->len < TCP_WIRE_HEADER_MIN || h->len > len)
 		return -EINVAL;
-	h->src_port = get16(data);
-	h->dst_port = get16(data + 2);
-	h->seq = get32(data + 4);
-	h->ack = get32(data + 8);
+	h->src_port = wire_get16(data);
+	h->dst_port = wire_get16(data + 2);
+	h->seq = wire_get32(data + 4);
+	h->ack = wire_get32(data + 8);
 	h->flags = data[13] & 0x3f; /* ECN was not asked for: ECE and CWR mean nothing */
-	h->window = get16(data + 14);
+	h->window = wire_get16(data + 14);
 	h->has = 0;
 	h->wscale = 0;
 	h->sack_count = 0;
@@ -204,65 +193,4 @@ unsigned tcp_wire_write(uint8_t *out, struct tcp_header *h)
 	put16(out + 14, h->window);
 	put32(out + 16, 0); /* checksum, urgent pointer */
 	return h->len;
-}
-
-/* RFC 1071, eight octets at a time in the machine's own order (§2 (B)). */
-static uint64_t sum_octets(const uint8_t *p, size_t len, uint64_t sum)
-{
-	for (; len >= 8; p += 8, len -= 8) {
-		uint32_t w[2];
-
-		memcpy(w, p, 8);
-		sum += (uint64_t)w[0] + w[1];
-	}
-	if (len > 0) {
-		uint8_t tail[8] = {0};
-		uint32_t w[2];
-
-		memcpy(tail, p, len);
-		memcpy(w, tail, 8);
-		sum += (uint64_t)w[0] + w[1];
-	}
-	return sum;
-}
-
-static uint16_t fold(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-/* The mapped form's prefix would not add zero, so IPv4 counts its last four octets only. */
-static uint16_t sum_segment(
-	const struct ip_addr *src, const struct ip_addr *dst, const uint8_t *data, size_t len)
-{
-	size_t skip = ip_addr_is_v4(src) ? 12 : 0;
-	uint8_t tail[8] = {0};
-	uint64_t sum = 0;
-
-	put32(tail, (uint32_t)len);
-	put32(tail + 4, PROTOCOL_TCP);
-	sum = sum_octets(src->octets + skip, 16 - skip, sum);
-	sum = sum_octets(dst->octets + skip, 16 - skip, sum);
-	sum = sum_octets(tail, sizeof(tail), sum);
-	return fold(sum_octets(data, len, sum));
-}
-
-bool tcp_wire_checksum_ok(
-	const struct ip_addr *src, const struct ip_addr *dst, const uint8_t *data, size_t len)
-{
-	return sum_segment(src, dst, data, len) == 0xffff;
-}
-
-uint16_t tcp_wire_checksum(
-	const struct ip_addr *src, const struct ip_addr *dst, const uint8_t *data, size_t len)
-{
-	uint16_t sum = (uint16_t)~sum_segment(src, dst, data, len);
-	uint8_t octets[2];
-
-	memcpy(octets, &sum, 2); /* the sum is in the machine's order of octets */
-	return get16(octets);
 }

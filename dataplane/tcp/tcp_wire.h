@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include "base/ip_addr.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,10 +70,3 @@ unsigned tcp_wire_len(const struct tcp_header *header);
  * than fit beside the other options are left out.
  */
 unsigned tcp_wire_write(uint8_t *out, struct tcp_header *header);
-
-/* True if the checksum over pseudo-header and segment (which holds its checksum field) is right. */
-bool tcp_wire_checksum_ok(
-	const struct ip_addr *src, const struct ip_addr *dst, const uint8_t *data, size_t len);
-/* The value of the checksum field, whose place in `data` must hold zero, in host order. */
-uint16_t tcp_wire_checksum(
-	const struct ip_addr *src, const struct ip_addr *dst, const uint8_t *data, size_t len);
