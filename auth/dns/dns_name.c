@@ -52,11 +52,12 @@ bool dns_name_from_wire(struct dns_name *name, struct bytes wire)
 }
 
 #define POINTER_BITS 0xc0
+#define POINTERS_MAX 127 /* a name has no more labels, so no honest one has more pointers */
 
 bool dns_name_from_packet(struct dns_name *name, struct bytes packet, size_t *at)
 {
 	size_t pos = *at, lowest = *at;
-	bool jumped = false;
+	unsigned jumps = 0;
 
 	name->len = 0;
 	for (;;) {
@@ -71,11 +72,10 @@ bool dns_name_from_packet(struct dns_name *name, struct bytes packet, size_t *at
 				return false;
 			size_t target = (size_t)(len & ~POINTER_BITS) << 8 | packet.data[pos + 1];
 
-			if (!jumped)
+			if (jumps == 0)
 				*at = pos + 2;
-			jumped = true;
 			/* Strictly below every place jumped from or to: no loop. */
-			if (target >= lowest)
+			if (target >= lowest || ++jumps > POINTERS_MAX)
 				return false;
 			lowest = pos = target;
 			continue;
@@ -85,7 +85,7 @@ bool dns_name_from_packet(struct dns_name *name, struct bytes packet, size_t *at
 			return false;
 		pos += 1 + len;
 	}
-	if (!jumped)
+	if (jumps == 0)
 		*at = pos + 1;
 	end_name(name);
 	return true;
