@@ -144,7 +144,10 @@ typedef bool (*cursor_class_fn)(int c);
 
 static inline struct cursor cursor_of(struct bytes b)
 {
-	return (struct cursor){b.data, b.data ? b.data + b.len : NULL};
+	/* Never NULL inside: adding 0 to NULL is undefined in C. */
+	const uint8_t *at = b.data ? b.data : (const uint8_t *)"";
+
+	return (struct cursor){at, at + b.len};
 }
 
 static inline size_t cursor_left(const struct cursor *c)
