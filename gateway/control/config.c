@@ -224,6 +224,8 @@ static void read_section(struct config_reader *reader, yaml_node_t *node, const 
 			fail_unknown(reader, name, section);
 		else if (value->type == YAML_MAPPING_NODE)
 			read_section(reader, value, path);
+		else if (value->type == YAML_SCALAR_NODE && value->data.scalar.length == 0)
+			continue; /* a heading whose keys are all commented out */
 		else
 			config_fail(reader, value, "%s must be a section of keys", path);
 	}

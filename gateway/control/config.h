@@ -134,7 +134,7 @@ struct config {
 /* One thing wrong with a file. */
 struct config_error {
 	unsigned line, column; /* from 1; 0: the file as a whole */
-	char text[240];        /* what is wrong and what to do */
+	char text[640];        /* what is wrong and what to do */
 };
 #define CONFIG_MAX_ERRORS 32
 struct config_errors {

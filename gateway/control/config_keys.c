@@ -21,9 +21,9 @@ static const char *const log_levels[] = {
 		path, CONFIG_STRING, AT(field), fallback, 0, 0, NULL, CONFIG_LIST_NONE, false,     \
 			NULL, help                                                                 \
 	}
-#define REQUIRED(path, field, help)                                                                \
+#define REQUIRED(path, field, example, help)                                                       \
 	{                                                                                          \
-		path, CONFIG_STRING, AT(field), NULL, 0, 0, NULL, CONFIG_LIST_NONE, true, NULL,    \
+		path, CONFIG_STRING, AT(field), NULL, 0, 0, NULL, CONFIG_LIST_NONE, true, example, \
 			help                                                                       \
 	}
 #define PATHNAME(path, field, fallback, help)                                                      \
@@ -47,12 +47,12 @@ static const char *const log_levels[] = {
 	}
 
 const struct config_key config_keys[] = {
-	REQUIRED("hostname", hostname,
+	REQUIRED("hostname", hostname, "hostname: mx.example.org\n",
 		"The name of this gateway: in its greeting, in Received, in LHLO."),
 	STRING("authserv_id", authserv_id, NULL,
 		"The name under which verdicts are given in Authentication-Results; default: "
 		"hostname."),
-	REQUIRED("postmaster", postmaster,
+	REQUIRED("postmaster", postmaster, "postmaster: postmaster@example.org\n",
 		"Mailbox that gets mail to <postmaster>; an address of one of our domains."),
 	LIST("networks", CONFIG_LIST_NETWORKS, false, "networks:\n  partners: [192.0.2.0/24]\n",
 		"Named groups of client networks, for keys that take the name of a group."),
@@ -79,7 +79,7 @@ const struct config_key config_keys[] = {
 	NUMBER("dns.recursive", CONFIG_BOOL, dns.recursive, "true", 0, 1,
 		"Resolve from the root, with DNSSEC; used where neither forward nor zone is "
 		"given."),
-	LIST("dns.forward", CONFIG_LIST_FORWARD, false, NULL,
+	LIST("dns.forward", CONFIG_LIST_FORWARD, false, "forward: [192.0.2.53]\n",
 		"Ask these resolvers (ADDRESS or ADDRESS@PORT) instead of recursing."),
 	PATHNAME("dns.zone", dns.zone, NULL,
 		"Answer every question from this master file; no packet leaves."),
@@ -157,8 +157,7 @@ const struct config_key config_keys[] = {
 		"Committed mail kept in memory for delivery; the rest is read back from the log."),
 
 	LIST("delivery.backends", CONFIG_LIST_BACKENDS, true,
-		"delivery:\n  backends:\n    - lmtp: unix:/run/dovecot/lmtp\n      connections: "
-		"4\n",
+		"backends:\n  - lmtp: unix:/run/dovecot/lmtp\n    connections: 4\n",
 		"LMTP servers: unix:/PATH or tcp:HOST:PORT, and connections to each at once."),
 	NUMBER("delivery.retry_min", CONFIG_SECONDS, delivery.retry_min_s, "10s", 1, 86400,
 		"First wait after a temporary failure; it doubles up to retry_max."),

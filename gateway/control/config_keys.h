@@ -40,7 +40,8 @@ struct config_key {
 	const char *const *choices; /* ended by NULL */
 	enum config_list list;
 	bool required;
-	const char *example; /* for lists: lines of YAML as they stand in a sample */
+	const char
+		*example; /* of what has no default: lines of YAML as they stand in its section */
 	const char *help;
 };
 

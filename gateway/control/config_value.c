@@ -138,3 +138,26 @@ bool config_value_set(const struct config_key *key, struct bytes text, struct co
 	}
 	return false;
 }
+
+void config_value_put(const struct config_key *key, const struct config *config, struct text *out)
+{
+	const void *field = (const char *)config + key->offset;
+
+	switch (key->type) {
+	case CONFIG_STRING:
+	case CONFIG_PATH: text_put(out, bytes_str(*(const char *const *)field)); break;
+	case CONFIG_NUMBER:
+	case CONFIG_SIZE:
+	case CONFIG_SIZE32:
+	case CONFIG_SECONDS:
+	case CONFIG_MILLIS:
+		put_quantity(out,
+			numbers[key->type].width == 8 ? *(const uint64_t *)field
+						      : *(const uint32_t *)field,
+			numbers[key->type].units);
+		break;
+	case CONFIG_BOOL: text_put(out, bytes_str(*(const bool *)field ? "true" : "false")); break;
+	case CONFIG_CHOICE: text_put(out, bytes_str(key->choices[*(const int *)field])); break;
+	case CONFIG_LIST: break;
+	}
+}

@@ -23,3 +23,6 @@ int config_quantity(struct bytes text, const struct config_unit *units, uint64_t
 bool config_value_set(const struct config_key *key, struct bytes text, struct config *config,
 	const char *(*own)(struct config *config, struct bytes text, bool is_path),
 	struct text *why);
+
+/* The value of a scalar key, as one would write it; nothing where it is absent. */
+void config_value_put(const struct config_key *key, const struct config *config, struct text *out);
