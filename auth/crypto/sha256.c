@@ -127,6 +127,8 @@ void sha256_init(struct sha256_state *state)
 void sha256_update(struct sha256_state *state, struct bytes bytes)
 {
 	size_t have = state->octets % 64;
+	if (bytes.len == 0)
+		return;
 	state->octets += bytes.len;
 	if (have) {
 		size_t take = bytes.len < 64 - have ? bytes.len : 64 - have;

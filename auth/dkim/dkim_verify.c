@@ -81,28 +81,25 @@ static void finish(struct signature *s, enum auth_result result, const char *rea
 	dkim_check_cancel(&s->check);
 }
 
-/* Either half has come in. */
+/*
+ * Either half has come in. The body is judged first, whichever came first: what a mail gets must
+ * not depend on timing, and over a changed body no look-up's failure matters.
+ */
 static void consider(void *owner)
 {
 	struct signature *s = owner;
 	const struct dkim_check *check = &s->check;
 	const struct dkim_body_stream *stream = s->stream;
 
-	if (s->final)
-		return;
-	if (check->done && check->result != AUTH_PASS && check->result != AUTH_FAIL) {
-		finish(s, check->result, check->reason);
-		return;
-	}
-	if (!stream || !stream->done)
+	if (s->final || !stream || !stream->done)
 		return;
 	s->result.hashed_us = crypto_now_us(s->verifier->queue);
 	if (memcmp(stream->digest, s->sig.body_hash, sizeof(s->sig.body_hash)) != 0)
 		finish(s, AUTH_FAIL, "body_hash_mismatch");
 	else if (!check->done)
 		return;
-	else if (check->result == AUTH_FAIL)
-		finish(s, AUTH_FAIL, check->reason);
+	else if (check->result != AUTH_PASS)
+		finish(s, check->result, check->reason);
 	else if (s->sig.body_length != DKIM_SIG_NO_LENGTH && stream->given < s->sig.body_length)
 		finish(s, AUTH_FAIL, "body_shorter_than_length");
 	else if (stream->tail && !s->verifier->limits.body_tail)
