@@ -254,7 +254,7 @@ static void refuse_connection(struct worker *worker, struct tcp_conn *conn, enum
 	tcp_close(conn);
 }
 
-void session_open(struct worker *worker, struct tcp_conn *conn)
+struct session *session_open(struct worker *worker, struct tcp_conn *conn)
 {
 	struct session *session;
 	struct text out;
@@ -262,13 +262,13 @@ void session_open(struct worker *worker, struct tcp_conn *conn)
 
 	if (worker->draining) {
 		refuse_connection(worker, conn, SMTP_REPLY_SHUTDOWN);
-		return;
+		return NULL;
 	}
 	session = slab_get(&worker->sessions);
 	if (!session) {
 		worker_count(worker, GATEWAY_SESSIONS_FULL);
 		refuse_connection(worker, conn, SMTP_REPLY_TOO_MANY_CONNECTIONS);
-		return;
+		return NULL;
 	}
 	worker_count(worker, GATEWAY_CONNECTIONS);
 	memset(session, 0, sizeof(*session));
@@ -290,7 +290,7 @@ void session_open(struct worker *worker, struct tcp_conn *conn)
 	session_wait(session, worker->config->limits.idle_timeout_s * 1000);
 	text_init(&out, worker->scratch, WORKER_SCRATCH);
 	smtp_session_greet(&session->smtp, &out);
-	send_out(session, &out);
+	return send_out(session, &out) ? session : NULL;
 }
 
 static void session_lost(struct session *session)

@@ -23,8 +23,8 @@ struct session {
 	struct ip_addr peer;
 };
 
-/* A connection was opened. */
-void session_open(struct worker *worker, struct tcp_conn *conn);
+/* A connection was opened. NULL: it was refused, and the handle is no longer ours. */
+struct session *session_open(struct worker *worker, struct tcp_conn *conn);
 /* Something happened to it (enum tcp_ready). */
 void session_ready(struct session *session, unsigned ready);
 /* Its timer ran out. */

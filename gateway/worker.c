@@ -119,14 +119,16 @@ static unsigned take_connections(struct worker *worker, struct tcp_stack *tcp)
 	struct tcp_conn *conn;
 	unsigned ready, n = 0;
 
-	while ((conn = tcp_next_ready(tcp, &ready)) != NULL) {
-		if (ready & TCP_READY_OPENED && !(ready & TCP_READY_FAILED))
-			session_open(worker, conn);
-		if (tcp_user(conn))
-			session_ready(tcp_user(conn), ready);
-		else if (ready & (TCP_READY_FAILED | TCP_READY_CLOSED))
+	for (; (conn = tcp_next_ready(tcp, &ready)) != NULL; n++) {
+		bool over = ready & (TCP_READY_FAILED | TCP_READY_CLOSED);
+		struct session *session = tcp_user(conn);
+
+		if (!session && over)
 			tcp_release(conn);
-		n++;
+		else if (!session)
+			session = session_open(worker, conn);
+		if (session)
+			session_ready(session, ready);
 	}
 	return n;
 }
