@@ -8,9 +8,9 @@
 #include "base/ip_addr.h"
 
 /*
- * The evaluation of mails, in step with their arrival. An engine belongs to one thread. It asks the DNS by
- * questions that its owner carries to the resolver, and its answers may come for mails long gone.
- * No syscall, lock or heap after auth_engine_new(), OpenSSL's own apart.
+ * The evaluation of mails, in step with their arrival. An engine belongs to one thread. It asks the
+ * DNS by questions that its owner carries to the resolver, and its answers may come for mails long
+ * gone. No syscall, lock or heap after auth_engine_new(), OpenSSL's own apart.
  */
 
 struct auth_engine;
@@ -21,10 +21,11 @@ struct auth_config {
 	const char *hostname; /* SPF %{r} */
 	struct spf_limits spf;
 	struct dkim_limits dkim;
-	unsigned max_mails;	    /* evaluated at once */
-	uint32_t max_header_bytes;  /* of one mail; a larger header section is AUTH_FEED_HEADER_TOO_LARGE */
-	uint32_t max_arena_bytes;   /* of one mail, apart from the header section */
-	unsigned max_received;	    /* Received fields: more is a loop (AUTH_FEED_LOOP) */
+	unsigned max_mails;        /* evaluated at once */
+	uint32_t max_header_bytes; /* of one mail; a larger header section is
+				      AUTH_FEED_HEADER_TOO_LARGE */
+	uint32_t max_arena_bytes;  /* of one mail, apart from the header section */
+	unsigned max_received;     /* Received fields: more is a loop (AUTH_FEED_LOOP) */
 };
 extern const struct auth_config auth_config_default;
 
@@ -34,8 +35,8 @@ extern const struct dns_parsers auth_dns_parsers;
 /*
  * `cache` and `reader` may be NULL: then every question goes out. 0 or -ENOMEM.
  */
-int auth_engine_new(const struct auth_config *config, struct dns_cache *cache, struct epoch_reader *reader,
-	struct auth_engine **out);
+int auth_engine_new(const struct auth_config *config, struct dns_cache *cache,
+	struct epoch_reader *reader, struct auth_engine **out);
 void auth_engine_free(struct auth_engine *engine);
 
 /* Names a mail across threads; a generation that is gone names nothing. */
@@ -45,25 +46,26 @@ struct auth_ref {
 
 struct auth_envelope {
 	struct ip_addr client;
-	struct bytes helo;	/* as given; copied */
+	struct bytes helo;      /* as given; copied */
 	struct bytes mail_from; /* reverse-path without <>; empty = null sender; copied */
 	uint64_t now_unix_s;
 };
 
 /* Begin at MAIL FROM: SPF and iprev start now. NULL when max_mails are open. */
-struct auth_mail *auth_mail_begin(struct auth_engine *engine, const struct auth_envelope *envelope, uint64_t now_us);
+struct auth_mail *auth_mail_begin(
+	struct auth_engine *engine, const struct auth_envelope *envelope, uint64_t now_us);
 struct auth_ref auth_mail_ref(const struct auth_mail *mail);
 
 enum auth_feed {
 	AUTH_FEED_OK,
 	AUTH_FEED_HEADER_TOO_LARGE, /* the mail is to be refused */
-	AUTH_FEED_LOOP,		    /* too many Received fields */
-	AUTH_FEED_NO_MEMORY,	    /* 452 */
+	AUTH_FEED_LOOP,             /* too many Received fields */
+	AUTH_FEED_NO_MEMORY,        /* 452 */
 };
 
 /*
- * Content octets as received (un-stuffed), in any portions. They must stay in place until the mail is ended or
- * auth_engine_run() has returned after this call.
+ * Content octets as received (un-stuffed), in any portions. They must stay in place until the mail
+ * is ended or auth_engine_run() has returned after this call.
  */
 enum auth_feed auth_mail_content(struct auth_mail *mail, struct bytes content, uint64_t now_us);
 enum auth_feed auth_mail_content_end(struct auth_mail *mail, uint64_t now_us);
@@ -82,7 +84,8 @@ void auth_mail_set_user(struct auth_mail *mail, void *user);
 void *auth_mail_user(const struct auth_mail *mail);
 
 /* Run jobs. `idle` as in crypto_run(). Returns how much was done. */
-unsigned auth_engine_run(struct auth_engine *engine, uint64_t now_us, bool idle, uint32_t budget_us);
+unsigned auth_engine_run(
+	struct auth_engine *engine, uint64_t now_us, bool idle, uint32_t budget_us);
 uint64_t auth_engine_deadline_us(const struct auth_engine *engine);
 /* The next mail whose verdict has become ready since last asked; NULL if none. */
 struct auth_mail *auth_engine_next_ready(struct auth_engine *engine);
@@ -95,17 +98,19 @@ void auth_engine_answer(struct auth_engine *engine, struct auth_ref ref, uint32_
 	const struct dns_answer *answer, uint64_t now_us);
 
 /*
- * The trace of a mail as lines "+MICROSECONDS what", written up to the capacity of `out`: questions with their
- * answers' outcomes, hashes, signatures.
+ * The trace of a mail as lines "+MICROSECONDS what", written up to the capacity of `out`: questions
+ * with their answers' outcomes, hashes, signatures.
  */
 void auth_mail_trace(const struct auth_mail *mail, struct text *out);
 
-/* The header section, as gathered; for policy (e.g. counting) and for cutting fields (see auth_mail_cuts). */
+/* The header section, as gathered; for policy (e.g. counting) and for cutting fields (see
+ * auth_mail_cuts). */
 struct bytes auth_mail_header(const struct auth_mail *mail);
 
 /*
- * Ranges of the content to be left out on delivery: inbound Authentication-Results that claim our id, and
- * X-Postern-* fields (DESIGN §7). At most `max`; more than that is AUTH_FEED_HEADER_TOO_LARGE at the end of the header.
+ * Ranges of the content to be left out on delivery: inbound Authentication-Results that claim our
+ * id, and X-Postern-* fields (DESIGN §7). At most `max`; more than that is
+ * AUTH_FEED_HEADER_TOO_LARGE at the end of the header.
  */
 struct auth_cut {
 	uint32_t from, to;

@@ -49,7 +49,8 @@ struct auth_verdict {
 	struct dkim_result dkim[AUTH_MAX_SIGNATURES];
 	struct auth_arc arc;
 	struct auth_dmarc dmarc;
-	/* Some look-up failed for now, and its answer could still change the DMARC or SPF outcome. */
+	/* Some look-up failed for now, and its answer could still change the DMARC or SPF outcome.
+	 */
 	bool temporary;
 	const char *temporary_reason;
 	struct bytes authentication_results; /* the whole field, with CRLF */

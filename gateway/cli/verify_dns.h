@@ -1,0 +1,22 @@
+#pragma once
+
+#include "auth/pipeline.h"
+
+/*
+ * Answers for the questions of an engine that runs in the tool: from a master file, or from the
+ * network through the same resolver that the daemon has.
+ */
+struct verify_dns;
+
+struct resolver_config;
+
+/* `zone` NULL: the network, as `network` says. 0 or -errno with the reason in `why`. */
+int verify_dns_new(const char *zone, const struct resolver_config *network, struct verify_dns **out,
+	struct text *why);
+void verify_dns_free(struct verify_dns *dns);
+
+/*
+ * Brings what the engine asks to where it is answered, and answers back. Where nothing has come and
+ * `wait` is set, waits a while for it.
+ */
+void verify_dns_serve(struct verify_dns *dns, struct auth_engine *engine, bool wait);
