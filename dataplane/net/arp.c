@@ -66,14 +66,12 @@ static void reply(struct net *net, struct pkt *pkt, const struct ip_addr *sender
 	net_frame(net, pkt, asker, ETH_TYPE_ARP);
 }
 
-static bool is_well_formed(const struct pkt *pkt, const struct arp_packet *arp)
+static bool is_well_formed(
+	const struct net *net, const struct pkt *pkt, const struct arp_packet *arp)
 {
-	static const uint8_t no_mac[6];
-
 	return pkt->len >= ETH_HEADER_LEN + sizeof(*arp) && wire_get16(arp->hardware) == 1 &&
 	       wire_get16(arp->protocol) == ETH_TYPE_IP4 && arp->hardware_len == 6 &&
-	       arp->protocol_len == 4 && !net_mac_is_group(arp->sender_mac) &&
-	       memcmp(arp->sender_mac, no_mac, sizeof(no_mac)) != 0;
+	       arp->protocol_len == 4 && net_mac_is_other(net, arp->sender_mac);
 }
 
 /* A sender that may be kept: on our link, not a probe's 0.0.0.0, not a group. */
@@ -91,7 +89,7 @@ void arp_input(struct net *net, struct pkt *pkt, uint64_t now_us)
 	struct neigh_news news;
 	bool for_us, request;
 
-	if (!is_well_formed(pkt, arp)) {
+	if (!is_well_formed(net, pkt, arp)) {
 		net_drop(net, pkt, NET_ARP_BAD);
 		return;
 	}

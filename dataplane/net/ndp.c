@@ -80,7 +80,8 @@ void ndp_announce(struct net *net, const struct ip_addr *local)
  * Walk the options (RFC 4861 §4.6) and find the link-layer address of one type. False where one has
  * no length or runs over the end: then the whole message is to be ignored.
  */
-static bool find_option(const uint8_t *p, unsigned left, uint8_t type, const uint8_t **mac)
+static bool find_option(
+	const struct net *net, const uint8_t *p, unsigned left, uint8_t type, const uint8_t **mac)
 {
 	*mac = NULL;
 	while (left) {
@@ -93,7 +94,7 @@ static bool find_option(const uint8_t *p, unsigned left, uint8_t type, const uin
 		p += len;
 		left -= len;
 	}
-	return !*mac || !net_mac_is_group(*mac);
+	return !*mac || net_mac_is_other(net, *mac);
 }
 
 /* RFC 4861 §7.1.1 has the rules for what to ignore, §7.2.4 for what to answer. */
@@ -157,7 +158,7 @@ static enum net_counter take(
 	target = ip_addr_v6(nd->target);
 	if (nd->code != 0 || target.octets[0] == 0xff || ip_addr_is_v4(&target))
 		return NET_ND_BAD;
-	if (!find_option((const uint8_t *)(nd + 1), len - (unsigned)sizeof(*nd),
+	if (!find_option(net, (const uint8_t *)(nd + 1), len - (unsigned)sizeof(*nd),
 		    solicitation ? ND_OPTION_SOURCE : ND_OPTION_TARGET, &mac))
 		return NET_ND_BAD;
 	return solicitation ? solicited(net, &target, mac, rx, now_us)

@@ -230,7 +230,7 @@ void neigh_output(struct neigh_cache *c, struct pkt *pkt, const struct ip_addr *
 			return;
 		}
 		e->local = *local;
-		pending_push(c, e, pkt);
+		wait_for(c, e, pkt);
 		start_looking(c, e, now_us);
 		return;
 	}

@@ -268,8 +268,7 @@ enum net_verdict net_input(struct net *net, struct pkt *pkt, uint64_t now_us,
 	if (pkt->len < ETH_HEADER_LEN)
 		return net_drop(net, pkt, NET_ETH_RUNT);
 	rx.l2_unicast = memcmp(eth->dst, net->config.mac, ETH_ADDR_LEN) == 0;
-	if ((!rx.l2_unicast && !net_mac_is_group(eth->dst)) || net_mac_is_group(eth->src) ||
-		memcmp(eth->src, net->config.mac, ETH_ADDR_LEN) == 0)
+	if ((!rx.l2_unicast && !net_mac_is_group(eth->dst)) || !net_mac_is_other(net, eth->src))
 		return net_drop(net, pkt, NET_ETH_OTHER);
 	memcpy(rx.src_mac, eth->src, sizeof(rx.src_mac));
 	pkt->l3 = ETH_HEADER_LEN;

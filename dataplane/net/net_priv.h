@@ -97,6 +97,15 @@ static inline bool net_is_unspecified(const struct ip_addr *a)
 	return ip_addr_eq(a, &zero);
 }
 
+/* A link-layer address that another station can have. */
+static inline bool net_mac_is_other(const struct net *net, const uint8_t mac[ETH_ADDR_LEN])
+{
+	static const uint8_t none[ETH_ADDR_LEN];
+
+	return !net_mac_is_group(mac) && memcmp(mac, none, ETH_ADDR_LEN) != 0 &&
+	       memcmp(mac, net->config.mac, ETH_ADDR_LEN) != 0;
+}
+
 /* A packet of `len` zero octets to fill; NULL, counted, where the pool is empty. */
 struct pkt *net_alloc(struct net *net, uint16_t len);
 /* Put an Ethernet header before the packet and the frame on the transmit list. */
