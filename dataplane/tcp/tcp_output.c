@@ -276,6 +276,8 @@ static bool send_lost(struct tcp_conn *conn, uint32_t *pipe, uint64_t now_us)
 		/* The first segment goes whatever the window says: recovery hangs on it. */
 		if (hole.start != conn->snd_una && *pipe + mss > conn->loss.cwnd)
 			return false;
+		if (hole.end == conn->snd_nxt) /* new data fills the segment up */
+			hole.end = tcp_conn_data_end(conn);
 		len = tcp_min_u32(data_within(conn, hole.start, hole.end), mss);
 		usable = tcp_seq_lt(hole.start, edge) ? edge - hole.start : 0;
 		if (len > 0 && usable == 0) /* the peer took its window back */
