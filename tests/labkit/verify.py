@@ -27,7 +27,7 @@ def owner(name):
 
 def txt(name, *strings):
     """A TXT line. Strings over 255 octets are split."""
-    parts = [s[i:i + 255] for s in strings for i in range(0, max(len(s), 1), 255)]
+    parts = [s[i:i + 255] for s in strings or (b"",) for i in range(0, max(len(s), 1), 255)]
     return f"{owner(name)} 300 IN TXT " + " ".join(f'"{escaped(p)}"' for p in parts) + "\n"
 
 

@@ -47,7 +47,7 @@ def by_records_that_fail(t):
 
 
 def main():
-    with tap.Tests("dns", limit_s=180) as t:
+    with tap.Tests("name_server", limit_s=180) as t:
         by_a_name_server(t)
         by_records_that_fail(t)
 
