@@ -1,3 +1,4 @@
+#include "gateway/control/config_report.h"
 #include "gateway/daemon.h"
 
 #include <errno.h>
@@ -17,20 +18,6 @@ static void usage(FILE *out)
 	      "The inbound SMTP gateway. FILE is the configuration (default "
 	      "/etc/postern/postern.yaml); `postern check -c FILE` tells what is wrong with it.\n",
 		out);
-}
-
-static void print_errors(const char *path, const struct config_errors *errors)
-{
-	for (unsigned i = 0; i < errors->n; i++) {
-		const struct config_error *e = &errors->error[i];
-
-		if (e->line)
-			fprintf(stderr, "%s:%u:%u: %s\n", path, e->line, e->column, e->text);
-		else
-			fprintf(stderr, "%s: %s\n", path, e->text);
-	}
-	if (errors->more)
-		fprintf(stderr, "%s: %u more errors\n", path, errors->more);
 }
 
 static void wait_for_the_end(const sigset_t *signals)
@@ -87,7 +74,7 @@ int main(int argc, char **argv)
 	}
 	umask(077);
 	if (config_load(path, &config, &errors) != 0) {
-		print_errors(path, &errors);
+		config_report(path, &errors);
 		return EX_CONFIG;
 	}
 	code = run(config);

@@ -32,9 +32,9 @@ static int init_slabs(struct worker *worker, const struct config *config)
 		{&worker->sessions, sizeof(struct session), config->limits.connections},
 		{&worker->mails, sizeof(struct mail), config->limits.mails},
 		{&worker->lines, config->limits.command_bytes, config->limits.connections},
-		{&worker->blocks, ARENA_BLOCK_SIZE,
-			config->limits.connections + config->limits.mails},
-		{&worker->mail_blocks, WORKER_MAIL_BLOCK, config->limits.mails * 4},
+		{&worker->blocks, ARENA_BLOCK_SIZE, worker_blocks(config)},
+		{&worker->mail_blocks, WORKER_MAIL_BLOCK,
+			config->limits.mails * WORKER_BLOCKS_PER_MAIL},
 		{&worker->rests, WORKER_SCRATCH, config->limits.connections},
 	};
 	int error = 0;

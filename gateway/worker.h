@@ -53,8 +53,16 @@ struct spool_reply {
 /* Octets of replies that one step may write. */
 #define WORKER_SCRATCH 16384
 
-/* Blocks for envelopes and the fields to prepend. */
-#define WORKER_MAIL_BLOCK 16384
+/* Blocks for what the commit record says: recipients, fields to prepend, ranges. */
+#define WORKER_MAIL_BLOCK      16384
+#define WORKER_BLOCKS_PER_MAIL 4
+
+/* Blocks of ARENA_BLOCK_SIZE for the envelopes that sessions gather: one each, and some for large
+ * ones. */
+static inline uint32_t worker_blocks(const struct config *config)
+{
+	return config->limits.connections + config->limits.mails;
+}
 
 struct worker {
 	unsigned index;

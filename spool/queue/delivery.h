@@ -12,6 +12,9 @@ struct delivery;
 
 #define DELIVERY_MAX_BACKENDS 16
 
+/* Memory that one undelivered mail takes at most, its bytes apart (DESIGN §3). */
+#define DELIVERY_INDEX_OCTETS 256
+
 struct delivery_backend {
 	const char *address;	/* unix:/path or tcp:HOST:PORT (tcp:[V6]:PORT) */
 	unsigned connections;	/* at once */
