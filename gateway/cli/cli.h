@@ -11,6 +11,8 @@ struct cli_command {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct cli_command cli_check;
+extern const struct cli_command cli_config;
 extern const struct cli_command cli_verify;
 
 /* As sysexits.h has them. */
@@ -19,6 +21,7 @@ enum cli_exit {
 	CLI_USAGE = 64,    /* the command line */
 	CLI_DATA = 65,     /* what is in the input */
 	CLI_FILE = 66,     /* a file that cannot be read or used */
+	CLI_CONFIG = 78,   /* the configuration */
 	CLI_SOFTWARE = 70, /* memory, and what should not be */
 };
 

@@ -5,6 +5,8 @@
 
 static const struct cli_command *const commands[] = {
 	&cli_verify,
+	&cli_check,
+	&cli_config,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
