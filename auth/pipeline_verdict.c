@@ -144,8 +144,8 @@ static void fill_temporary(struct auth_verdict *verdict)
 	if (dmarc == AUTH_TEMPERROR && verdict->dmarc.policy != DMARC_POLICY_NONE) {
 		verdict->temporary = true;
 		verdict->temporary_reason = verdict->dmarc.reason;
-	} else if (verdict->spf.result == AUTH_TEMPERROR && dmarc != AUTH_PASS &&
-		   dmarc != AUTH_FAIL) {
+	} else if (verdict->spf.result == AUTH_TEMPERROR &&
+		   (dmarc == AUTH_NONE || dmarc == AUTH_PERMERROR)) {
 		verdict->temporary = true;
 		verdict->temporary_reason = "look-up of SPF failed";
 	}
