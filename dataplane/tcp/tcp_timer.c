@@ -130,7 +130,7 @@ static bool give_up(struct tcp_conn *conn, uint64_t now_us)
 
 static bool run_timeout(struct tcp_conn *conn, uint64_t now_us)
 {
-	if (now_us - conn->progress_us >= TCP_GIVE_UP_US)
+	if (now_us - conn->progress_us >= TCP_GIVE_UP_US && conn->rtt.backoff >= TCP_GIVE_UP_TRIES)
 		return give_up(conn, now_us);
 	tcp_count(conn->stack, TCP_N_TIMEOUTS);
 	tcp_loss_timeout(conn);

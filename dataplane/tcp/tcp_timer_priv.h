@@ -8,8 +8,10 @@
 
 #include "dataplane/tcp/tcp_stack_priv.h"
 
-#define TCP_DELACK_US          40000u /* below every peer's minimum time-out; RFC 9293 allows 500 ms */
-#define TCP_GIVE_UP_US         180000000u /* R2 of RFC 9293 §3.8.3 */
+#define TCP_DELACK_US  40000u     /* below every peer's minimum time-out; RFC 9293 allows 500 ms */
+#define TCP_GIVE_UP_US 180000000u /* R2 of RFC 9293 §3.8.3 */
+#define TCP_GIVE_UP_TRIES                                                                          \
+	10u /* and at least so many time-outs in a row: a bad line is no dead one */
 #define TCP_SYN_GIVE_UP_US     190000000u /* at least three minutes, same place */
 #define TCP_SYN_RECEIVED_TRIES 5u         /* 31 s; a half-open entry is not worth more */
 #define TCP_ORPHAN_US          120000000u /* the most a closed connection may take to deliver its rest */
