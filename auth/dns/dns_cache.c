@@ -80,7 +80,7 @@ int dns_cache_new(
 	return 0;
 }
 
-static uint64_t hash_question(const struct dns_cache *cache, const struct dns_question *q)
+uint64_t dns_cache_hash(const struct dns_cache *cache, const struct dns_question *q)
 {
 	uint8_t octets[3 + DNS_NAME_MAX];
 
@@ -110,7 +110,7 @@ static struct entry *find(struct dns_cache *cache, uint64_t hash, const struct d
 const struct dns_answer *dns_cache_get_own(
 	struct dns_cache *cache, const struct dns_question *question, uint64_t now_us)
 {
-	struct entry *e = find(cache, hash_question(cache, question), question);
+	struct entry *e = find(cache, dns_cache_hash(cache, question), question);
 
 	if (!e || e->expires_us <= now_us)
 		return NULL;
@@ -245,7 +245,7 @@ static void insert_entry(struct dns_cache *cache, struct entry *e)
 void dns_cache_put(struct dns_cache *cache, const struct dns_question *question,
 	const struct dns_answer *answer, uint64_t now_us)
 {
-	uint64_t hash = hash_question(cache, question);
+	uint64_t hash = dns_cache_hash(cache, question);
 	struct entry *before = find(cache, hash, question);
 	uint32_t ttl_s = ttl_s_of(&cache->config, answer);
 	struct entry *e = NULL;

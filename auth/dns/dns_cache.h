@@ -45,5 +45,8 @@ void dns_cache_put(struct dns_cache *cache, const struct dns_question *question,
 /* Writer only, now and then: drops what has expired and frees what no reader sees any more. */
 void dns_cache_tidy(struct dns_cache *cache, uint64_t now_us);
 
+/* The keyed hash that the cache finds a question by, for other tables of questions. */
+uint64_t dns_cache_hash(const struct dns_cache *cache, const struct dns_question *question);
+
 /* The writer's; to be read by any thread. */
 const struct counter_block *dns_cache_counters(const struct dns_cache *cache);
