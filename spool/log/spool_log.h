@@ -3,18 +3,19 @@
 #include "spool/spool.h"
 
 /*
- * The log: append-only segments with group commit and recovery (DESIGN §3, FACTS §6c). All calls belong to the
- * spooler's thread, but those marked "any thread". Blocking, except where said.
+ * The log: append-only segments with group commit and recovery (DESIGN §3, FACTS §6c). All calls
+ * belong to the spooler's thread, but those marked "any thread". Blocking, except where said.
  */
 struct spool_log;
-struct spool_log_io; /* log_io.h: the system calls, behind a table so that a simulator can stand in */
+struct spool_log_io; /* log_io.h: the system calls, behind a table so that a simulator can stand in
+		      */
 
 enum spool_durability { SPOOL_FSYNC, SPOOL_NO_SYNC };
 
 struct spool_log_config {
 	const char *path;
 	uint64_t segment_bytes; /* 64 MiB */
-	uint64_t max_bytes;	/* of all segments; 0: as the disk allows */
+	uint64_t max_bytes;     /* of all segments; 0: as the disk allows */
 	uint64_t max_messages;
 	uint64_t memory_bytes; /* committed mail kept in memory for delivery, at most */
 	enum spool_durability durability;
@@ -22,11 +23,11 @@ struct spool_log_config {
 };
 
 /*
- * Open and recover. What is undelivered comes out of spool_log_recovered() afterwards. `io` NULL: the real one.
- * 0 or -errno; `why` says what and what to do.
+ * Open and recover. What is undelivered comes out of spool_log_recovered() afterwards. `io` NULL:
+ * the real one. 0 or -errno; `why` says what and what to do.
  */
-int spool_log_open(const struct spool_log_config *config, const struct spool_log_io *io, struct spool_log **out,
-	struct text *why);
+int spool_log_open(const struct spool_log_config *config, const struct spool_log_io *io,
+	struct spool_log **out, struct text *why);
 /* Sync what is pending and close. */
 void spool_log_close(struct spool_log *log);
 
@@ -36,8 +37,8 @@ struct spool_item *spool_log_recovered(struct spool_log *log);
 uint64_t spool_log_highest_queue_id(const struct spool_log *log);
 
 /*
- * Any thread, no lock: set space aside for a mail of up to `octets` before 354; false means 452. Give it back with
- * spool_log_unreserve() when the mail was committed, refused or aborted.
+ * Any thread, no lock: set space aside for a mail of up to `octets` before 354; false means 452.
+ * Give it back with spool_log_unreserve() when the mail was committed, refused or aborted.
  */
 bool spool_log_reserve(struct spool_log *log, uint64_t octets);
 void spool_log_unreserve(struct spool_log *log, uint64_t octets);
@@ -48,9 +49,9 @@ struct spool_cookie {
 };
 
 /*
- * Append a mail: copied into the batch, so the ranges may go when it returns. A large mail may have been sent
- * ahead by spool_log_extent() in pieces; then `ranges` is the rest. 0, or -ENOSPC, -EIO (answer 452 / 451; nothing is kept).
- * When 0 was returned the outcome comes from spool_log_sync().
+ * Append a mail: copied into the batch, so the ranges may go when it returns. A large mail may have
+ * been sent ahead by spool_log_extent() in pieces; then `ranges` is the rest. 0, or -ENOSPC, -EIO
+ * (answer 452 / 451; nothing is kept). When 0 was returned the outcome comes from spool_log_sync().
  */
 int spool_log_commit(struct spool_log *log, const struct spool_envelope *envelope,
 	const struct chunk_range *ranges, unsigned n_ranges, struct spool_cookie cookie);
@@ -59,13 +60,16 @@ int spool_log_extent(struct spool_log *log, uint64_t queue_id, const struct chun
 /* Forget the extents of a mail that will not be committed. */
 void spool_log_abort(struct spool_log *log, uint64_t queue_id);
 
-/* A recipient's end; durable with the next sync. The mail is gone when all its recipients are done. */
-int spool_log_done(struct spool_log *log, uint64_t queue_id, uint32_t recipient, enum spool_outcome outcome);
+/* A recipient's end; durable with the next sync. The mail is gone when all its recipients are done.
+ */
+int spool_log_done(
+	struct spool_log *log, uint64_t queue_id, uint32_t recipient, enum spool_outcome outcome);
 /* Note that a mail is held (or not any more), so that it stays so after a restart. */
 int spool_log_held(struct spool_log *log, uint64_t queue_id, bool held);
 
 /*
- * An acknowledgement: error 0 (durable: answer 250; `item` is for delivery and owned by the receiver) or -errno.
+ * An acknowledgement: error 0 (durable: answer 250; `item` is for delivery and owned by the
+ * receiver) or -errno.
  */
 struct spool_ack {
 	struct spool_cookie cookie;
@@ -87,8 +91,8 @@ bool spool_log_fill(struct spool_log *log);
 void spool_log_tidy(struct spool_log *log);
 
 /*
- * Any thread: the envelope and content of an item, from memory or read back from the log and checked. The view's
- * bytes last until spool_view_close().
+ * Any thread: the envelope and content of an item, from memory or read back from the log and
+ * checked. The view's bytes last until spool_view_close().
  */
 struct spool_view {
 	struct spool_envelope envelope;
@@ -97,15 +101,19 @@ struct spool_view {
 };
 int spool_view_open(struct spool_log *log, const struct spool_item *item, struct spool_view *view);
 void spool_view_close(struct spool_view *view);
+/* Any thread: give up the mail's bytes in memory, if the log still has it; for mail that must wait
+ * long. */
+void spool_log_forget(struct spool_log *log, struct spool_item *item);
 /* Any thread: what is left to do for a recipient after recovery (bit set = done). */
 bool spool_item_recipient_done(const struct spool_item *item, uint32_t recipient);
 bool spool_item_held(const struct spool_item *item);
 
 /*
- * Read a spool without changing it, daemon up or down: `fn` for every undelivered mail. 0 or -errno.
+ * Read a spool without changing it, daemon up or down: `fn` for every undelivered mail. 0 or
+ * -errno.
  */
-int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view, bool held), void *arg,
-	struct text *why);
+int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view, bool held),
+	void *arg, struct text *why);
 
 struct counter_block;
 const struct counter_block *spool_log_counters(const struct spool_log *log);
