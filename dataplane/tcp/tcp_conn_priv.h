@@ -71,9 +71,10 @@ enum tcp_loss_phase {
 /* Congestion control and what is to be sent again: tcp_loss.c. */
 struct tcp_loss {
 	uint32_t cwnd, ssthresh;
-	uint32_t recover; /* the phase ends when this is acknowledged */
-	uint32_t again;   /* lost octets before it were sent again in this phase */
-	uint32_t counted; /* octets acknowledged since cwnd last grew, in congestion avoidance */
+	uint32_t recover;    /* the phase ends when this is acknowledged */
+	uint32_t again;      /* lost octets before it were sent again in this phase */
+	uint32_t again_mark; /* snd_nxt when the first of them was */
+	uint32_t counted;    /* octets acknowledged since cwnd last grew, in congestion avoidance */
 	uint16_t dupacks;
 	uint8_t phase;                /* enum tcp_loss_phase */
 	uint32_t timeout_una;         /* snd_una at the last time-out */

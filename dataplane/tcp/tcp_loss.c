@@ -277,6 +277,20 @@ uint32_t tcp_loss_pipe(const struct tcp_conn *conn)
 	return pipe - tcp_min_u32(pipe, arrived_unnamed(conn));
 }
 
+/*
+ * The first segment was sent again in this recovery, and by now octets have arrived that left three
+ * segments after it: the repetition is lost too. Without this only the time-out would tell.
+ */
+static bool first_lost_again(const struct tcp_conn *conn)
+{
+	const struct tcp_loss *l = &conn->loss;
+	uint32_t enough = l->again_mark + TCP_DUP_THRESH * tcp_conn_payload(conn);
+
+	if (l->phase != TCP_LOSS_RECOVERY || !l->board || tcp_seq_le(l->again, conn->snd_una))
+		return false;
+	return tcp_seq_ge(l->board->ranges[l->board->count - 1].end, enough);
+}
+
 bool tcp_loss_next(const struct tcp_conn *conn, struct tcp_range *hole)
 {
 	const struct tcp_loss *l = &conn->loss;
@@ -285,14 +299,16 @@ bool tcp_loss_next(const struct tcp_conn *conn, struct tcp_range *hole)
 	if (l->phase == TCP_LOSS_OPEN)
 		return false;
 	limit = l->phase == TCP_LOSS_RECOVERY ? lost_edge(conn) : l->recover;
-	from = tcp_seq_max(l->again, conn->snd_una);
+	from = first_lost_again(conn) ? conn->snd_una : tcp_seq_max(l->again, conn->snd_una);
 	if (l->board)
 		return tcp_scoreboard_hole(l->board, from, limit, hole);
 	*hole = (struct tcp_range){from, limit};
 	return tcp_seq_lt(from, limit);
 }
 
-void tcp_loss_sent_again(struct tcp_conn *conn, uint32_t end)
+void tcp_loss_sent_again(struct tcp_conn *conn, uint32_t start, uint32_t end)
 {
+	if (start == conn->snd_una)
+		conn->loss.again_mark = conn->snd_nxt;
 	conn->loss.again = tcp_seq_max(conn->loss.again, end);
 }

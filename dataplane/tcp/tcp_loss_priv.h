@@ -40,5 +40,5 @@ void tcp_loss_idle_restart(struct tcp_conn *conn);
 uint32_t tcp_loss_pipe(const struct tcp_conn *conn);
 /* What is to be sent again next: [start, end), which may be longer than a segment. */
 bool tcp_loss_next(const struct tcp_conn *conn, struct tcp_range *hole);
-/* Octets up to `end` were sent again. */
-void tcp_loss_sent_again(struct tcp_conn *conn, uint32_t end);
+/* Octets [start, end) were sent again. */
+void tcp_loss_sent_again(struct tcp_conn *conn, uint32_t start, uint32_t end);

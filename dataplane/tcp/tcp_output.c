@@ -285,7 +285,7 @@ static bool send_lost(struct tcp_conn *conn, uint32_t *pipe, uint64_t now_us)
 		n = send_data(conn, hole.start, tcp_min_u32(len, usable), now_us);
 		if (n == 0)
 			return false;
-		tcp_loss_sent_again(conn, hole.start + n);
+		tcp_loss_sent_again(conn, hole.start, hole.start + n);
 		*pipe += n;
 	}
 	return true;
