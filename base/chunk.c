@@ -2,8 +2,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <sys/mman.h>
 
+#include "base/pages.h"
 #include "base/poison_priv.h"
 
 /* One 2 MiB slab: serves chunks of one size while any of them is out, then either again. */
@@ -29,19 +29,17 @@ static bool limits_valid(const struct chunk_pool_limits *l)
 	       l->abort_permille <= 1000;
 }
 
-/* Slabs first, on a huge page boundary, then their book-keeping. */
+/* Slabs first, then their book-keeping. */
+static size_t reservation_of(const struct chunk_pool *pool)
+{
+	return pool->max_bytes + pool->slab_count * sizeof(struct chunk_slab);
+}
+
 static int reserve(struct chunk_pool *pool)
 {
-	size_t books = pool->slab_count * sizeof(struct chunk_slab);
-
-	pool->map_len = pool->max_bytes + round_up(books, CHUNK_SLAB_SIZE) + CHUNK_SLAB_SIZE;
-	pool->map = mmap(NULL, pool->map_len, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pool->map == MAP_FAILED) {
-		pool->map = NULL;
+	pool->base = pages_reserve(reservation_of(pool));
+	if (!pool->base)
 		return -ENOMEM;
-	}
-	pool->base = (uint8_t *)round_up((uintptr_t)pool->map, CHUNK_SLAB_SIZE);
 	pool->slabs = (struct chunk_slab *)(pool->base + pool->max_bytes);
 	POISON(pool->base, pool->max_bytes);
 	return 0;
@@ -101,8 +99,7 @@ static struct chunk_slab *take_slab(struct chunk_pool *pool)
 	if (pool->slabs_touched == pool->slab_count)
 		return NULL;
 	s = &pool->slabs[pool->slabs_touched++];
-	/* Advice only: without huge pages everything works, slower. */
-	(void)madvise(slab_memory(pool, s), CHUNK_SLAB_SIZE, MADV_HUGEPAGE);
+	pages_want_huge(slab_memory(pool, s), CHUNK_SLAB_SIZE);
 	return s;
 }
 
@@ -253,13 +250,13 @@ uint64_t chunk_pool_fini(struct chunk_pool *pool)
 {
 	uint64_t abroad = 0;
 
-	if (!pool->map)
+	if (!pool->base)
 		return 0;
 	chunk_pool_collect(pool);
 	for (uint32_t i = 0; i < pool->slabs_touched; i++)
 		abroad += pool->slabs[i].out;
 	UNPOISON(pool->base, pool->max_bytes);
-	munmap(pool->map, pool->map_len);
+	pages_release(pool->base, reservation_of(pool));
 	memset(pool, 0, sizeof(*pool));
 	return abroad;
 }

@@ -84,8 +84,6 @@ struct chunk_pool {
 	uint64_t level_bytes[CHUNK_POOL_LEVEL_COUNT]; /* at or above: that level */
 	_Atomic uint64_t in_use_bytes;                /* out of the pool; any thread may read */
 	_Atomic uint64_t exhausted;                   /* chunk_get() that found nothing */
-	void *map;
-	size_t map_len;
 };
 
 /*

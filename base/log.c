@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/pages.h"
 
 static const char hex[] = "0123456789abcdef";
 
@@ -19,13 +19,14 @@ const char *log_severity_name(enum log_severity severity)
 	return "?";
 }
 
+#define RING_SIZE ((size_t)LOG_RECORD_SIZE * LOG_RING_RECORDS)
+
 int log_ring_init(struct log_ring *r, const char *name)
 {
-	size_t len = (size_t)LOG_RECORD_SIZE * LOG_RING_RECORDS;
-	void *records = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *records = pages_reserve(RING_SIZE);
 
 	memset(r, 0, sizeof(*r));
-	if (records == MAP_FAILED)
+	if (!records)
 		return -ENOMEM;
 	r->name = name;
 	atomic_init(&r->max_severity, LOG_SEV_INFO);
@@ -34,8 +35,7 @@ int log_ring_init(struct log_ring *r, const char *name)
 
 void log_ring_fini(struct log_ring *r)
 {
-	if (r->ring.records)
-		munmap(r->ring.records, (size_t)LOG_RECORD_SIZE * LOG_RING_RECORDS);
+	pages_release(r->ring.records, RING_SIZE);
 	memset(r, 0, sizeof(*r));
 }
 

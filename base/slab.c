@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "base/pages.h"
 #include "base/poison_priv.h"
 
 static size_t round_up(size_t n, size_t unit)
@@ -20,18 +20,11 @@ int slab_init(struct slab *s, size_t object_size, uint32_t max_objects)
 	memset(s, 0, sizeof(*s));
 	if (object_size == 0 || size < object_size || max_objects == 0)
 		return -EINVAL;
-	if (__builtin_mul_overflow(size, (size_t)max_objects, &total) ||
-		total > SIZE_MAX - 2 * SLAB_STEP)
+	if (__builtin_mul_overflow(size, (size_t)max_objects, &total))
 		return -EINVAL;
-	/* One step more than needed, so that the base can stand on a huge page. */
-	s->map_len = round_up(total, SLAB_STEP) + SLAB_STEP;
-	s->map = mmap(NULL, s->map_len, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (s->map == MAP_FAILED) {
-		s->map = NULL;
+	s->base = pages_reserve(total);
+	if (!s->base)
 		return -ENOMEM;
-	}
-	s->base = (uint8_t *)round_up((uintptr_t)s->map, SLAB_STEP);
 	s->object_size = size;
 	s->max_objects = max_objects;
 	POISON(s->base, total);
@@ -40,10 +33,12 @@ int slab_init(struct slab *s, size_t object_size, uint32_t max_objects)
 
 void slab_fini(struct slab *s)
 {
-	if (!s->map)
+	size_t total = s->object_size * s->max_objects;
+
+	if (!s->base)
 		return;
-	UNPOISON(s->base, s->object_size * s->max_objects);
-	munmap(s->map, s->map_len);
+	UNPOISON(s->base, total);
+	pages_release(s->base, total);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -54,8 +49,7 @@ static void *take_fresh(struct slab *s)
 	size_t end = (size_t)(object - s->base) + s->object_size;
 
 	while (s->advised < end) {
-		/* Advice only: without huge pages everything works, slower. */
-		(void)madvise(s->base + s->advised, SLAB_STEP, MADV_HUGEPAGE);
+		pages_want_huge(s->base + s->advised, SLAB_STEP);
 		s->advised += SLAB_STEP;
 	}
 	s->fresh++;

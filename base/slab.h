@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLAB_STEP (2u << 20)
+#include "base/pages.h"
+
+#define SLAB_STEP PAGES_HUGE
 /* Objects are aligned to this, or to 64 where their size is a multiple of 64. */
 #define SLAB_ALIGN 16u
 
@@ -24,8 +26,6 @@ struct slab {
 	uint32_t in_use_peak;
 	uint64_t exhausted; /* slab_get() that found nothing */
 	size_t advised;     /* octets from base on that were asked to be huge pages */
-	void *map;
-	size_t map_len;
 };
 
 /* Reserves room for `max_objects` objects. Returns 0, -EINVAL or -ENOMEM. */
