@@ -429,13 +429,18 @@ static int make_pools(struct resolver *r)
 
 static int make_source(struct resolver *r, struct text *why)
 {
+	int rc;
+
 	if (r->config.mode == RESOLVER_ZONE)
 		return dns_zone_load(r->config.zone_file, &r->zone, why);
 	if (r->config.mode == RESOLVER_FORWARD && r->config.n_forward == 0) {
 		text_printf(why, "dns: no address to forward to");
 		return -EINVAL;
 	}
-	return resolver_net_new(&r->config, r->events, &r->net, why);
+	rc = resolver_net_new(&r->config, r->events, &r->net, why);
+	if (rc == 0)
+		r->config.max_open = resolver_net_max_open(r->net);
+	return rc;
 }
 
 int resolver_new(const struct resolver_config *config, struct dns_cache *cache,
@@ -464,12 +469,12 @@ int resolver_new(const struct resolver_config *config, struct dns_cache *cache,
 		resolver_counters_init(&r->counters);
 		r->events = event_base_new();
 		r->timer = r->events ? evtimer_new(r->events, on_event, NULL) : NULL;
-		rc = r->timer ? make_pools(r) : -ENOMEM;
+		rc = r->timer ? make_source(r, why) : -ENOMEM;
+		if (rc == 0 && r->net)
+			rc = make_pools(r);
 	}
-	if (rc != 0)
+	if (rc == -ENOMEM && why->len == 0)
 		text_printf(why, "dns: out of memory");
-	else
-		rc = make_source(r, why);
 	if (rc != 0) {
 		resolver_free(r);
 		return rc;

@@ -21,8 +21,12 @@ struct resolver_config {
 	const char *root_key; /* DNSSEC trust anchor file; NULL: no validation */
 	uint32_t timeout_ms;  /* a question without an answer by then is DNS_TIMEOUT; the wait in
 				 line counts */
-	uint32_t max_open; /* questions on the wire at once; RESOLVER_LINE_FACTOR times as many wait
-			      in line */
+	/*
+	 * Questions on the wire at once; RESOLVER_LINE_FACTOR times as many wait in line. Fewer
+	 * where RLIMIT_NOFILE leaves too few sockets: each question takes as many as its like could
+	 * leave behind (see resolver_net.c).
+	 */
+	uint32_t max_open;
 };
 
 #define RESOLVER_LINE_FACTOR 8u /* different questions known at once, for each on the wire */

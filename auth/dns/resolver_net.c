@@ -12,11 +12,14 @@
 #define OWN_FDS       256u /* what the rest of the process may need besides */
 #define RANGE_MIN     64u
 #define RANGE_MAX     8192u
+#define LINGER_MS     20000u
 #define SEC_BOGUS     1
 #define SEC_VALIDATED 2
 
 struct resolver_net {
 	struct ub_ctx *ctx;
+	uint32_t range;    /* sockets */
+	uint32_t max_open; /* questions */
 };
 
 static int refuse(struct text *why, const char *what, int error)
@@ -25,27 +28,49 @@ static int refuse(struct text *why, const char *what, int error)
 	return error == UB_NOMEM ? -ENOMEM : -EINVAL;
 }
 
-/* Sockets on the wire at once: twice the questions, since those given up on linger, as far as we
- * may have. */
-static uint32_t socket_range(uint32_t max_open)
+/* Descriptors that the resolver may use, after asking for as many as it wants. */
+static uint32_t raise_descriptors(uint32_t wanted)
 {
-	uint32_t range = max_open > RANGE_MAX / 2 ? RANGE_MAX : max_open * 2;
 	struct rlimit limit;
 
-	range = range < RANGE_MIN ? RANGE_MIN : range;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return range;
-	if (limit.rlim_cur < range + OWN_FDS) {
+		return wanted;
+	if (limit.rlim_cur < wanted + OWN_FDS) {
+		rlim_t before = limit.rlim_cur;
+
 		limit.rlim_cur =
-			limit.rlim_max < range + OWN_FDS ? limit.rlim_max : range + OWN_FDS;
-		setrlimit(RLIMIT_NOFILE, &limit);
+			limit.rlim_max < wanted + OWN_FDS ? limit.rlim_max : wanted + OWN_FDS;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			limit.rlim_cur = before;
 	}
-	if (limit.rlim_cur < range + OWN_FDS)
-		range = limit.rlim_cur > 2 * RANGE_MIN ? (uint32_t)limit.rlim_cur / 2 : RANGE_MIN;
-	return range;
+	if (limit.rlim_cur >= wanted + OWN_FDS)
+		return wanted;
+	return limit.rlim_cur > 2 * OWN_FDS ? (uint32_t)limit.rlim_cur - OWN_FDS
+					    : (uint32_t)limit.rlim_cur / 2;
 }
 
-static int set_options(struct ub_ctx *ctx, const struct resolver_config *config, struct text *why)
+/*
+ * libunbound goes on with a question that was given up, for LINGER_MS where no server answers, and
+ * keeps its socket. Names whose servers are silent must not take every socket from the others: so
+ * there are enough for all that may be lingering, or fewer questions are open at once.
+ */
+static void size_sockets(struct resolver_net *net, const struct resolver_config *config)
+{
+	uint32_t each = 1 + LINGER_MS / (config->timeout_ms ? config->timeout_ms : 1);
+	uint64_t wanted = (uint64_t)config->max_open * each;
+
+	wanted = wanted < RANGE_MIN ? RANGE_MIN : wanted;
+	wanted = wanted > RANGE_MAX ? RANGE_MAX : wanted;
+	net->range = raise_descriptors((uint32_t)wanted);
+	net->max_open = net->range / each;
+	if (net->max_open == 0)
+		net->max_open = 1;
+	if (net->max_open > config->max_open)
+		net->max_open = config->max_open;
+}
+
+static int set_options(
+	struct resolver_net *net, const struct resolver_config *config, struct text *why)
 {
 	bool forward = config->mode == RESOLVER_FORWARD;
 	char range[16];
@@ -66,10 +91,10 @@ static int set_options(struct ub_ctx *ctx, const struct resolver_config *config,
 		{"unblock-lan-zones:", "yes", forward},
 	};
 
-	snprintf(range, sizeof(range), "%u", socket_range(config->max_open));
+	snprintf(range, sizeof(range), "%u", net->range);
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		int error = options[i].wanted
-				    ? ub_ctx_set_option(ctx, options[i].name, options[i].value)
+				    ? ub_ctx_set_option(net->ctx, options[i].name, options[i].value)
 				    : 0;
 
 		if (error)
@@ -80,19 +105,20 @@ static int set_options(struct ub_ctx *ctx, const struct resolver_config *config,
 
 /* Everything here must come before the first question; later it would be refused or, worse,
  * ignored. */
-static int configure(struct ub_ctx *ctx, const struct resolver_config *config, struct text *why)
+static int configure(
+	struct resolver_net *net, const struct resolver_config *config, struct text *why)
 {
-	int rc = set_options(ctx, config, why);
+	int rc = set_options(net, config, why);
 
 	for (unsigned i = 0; rc == 0 && config->mode == RESOLVER_FORWARD && i < config->n_forward;
 		i++) {
-		int error = ub_ctx_set_fwd(ctx, config->forward[i]);
+		int error = ub_ctx_set_fwd(net->ctx, config->forward[i]);
 
 		if (error)
 			rc = refuse(why, config->forward[i], error);
 	}
 	if (rc == 0 && config->root_key) {
-		int error = ub_ctx_add_ta_file(ctx, config->root_key);
+		int error = ub_ctx_add_ta_file(net->ctx, config->root_key);
 
 		if (error)
 			rc = refuse(why, config->root_key, error);
@@ -133,7 +159,8 @@ int resolver_net_new(const struct resolver_config *config, struct event_base *ev
 		net->ctx = ub_ctx_create_event(events);
 	if (net && net->ctx) {
 		ub_ctx_debugout(net->ctx, NULL);
-		rc = configure(net->ctx, config, why);
+		size_sockets(net, config);
+		rc = configure(net, config, why);
 		if (rc == 0)
 			rc = warm_up(net->ctx, config, why);
 	} else {
@@ -187,6 +214,11 @@ static void on_reply(void *mydata, int rcode, void *packet, int packet_len, int 
 	}
 	asker->id = 0;
 	asker->reply(asker, &reply);
+}
+
+uint32_t resolver_net_max_open(const struct resolver_net *net)
+{
+	return net->max_open;
 }
 
 bool resolver_net_ask(struct resolver_net *net, const struct dns_question *question,

@@ -28,6 +28,10 @@ int resolver_net_new(const struct resolver_config *config, struct event_base *ev
 	struct resolver_net **out, struct text *why);
 void resolver_net_free(struct resolver_net *net);
 
+/* As many questions as may be open at once: the configured number, or what the descriptors allow.
+ */
+uint32_t resolver_net_max_open(const struct resolver_net *net);
+
 /* false: it could not be asked, and `reply` is not called. */
 bool resolver_net_ask(struct resolver_net *net, const struct dns_question *question,
 	struct resolver_net_asker *asker);

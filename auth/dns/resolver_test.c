@@ -115,7 +115,7 @@ static size_t make_answer(uint8_t *m, size_t len, bool over_tcp)
 		m[3] |= 2;
 	if (first_label_is(m, "nxdomain"))
 		m[3] |= 3;
-	if (first_label_is(m, "nxdomain") || first_label_is(m, "nodata")) {
+	if (first_label_is(m, "nxdomain") || first_label_is(m, "nodata") || out[-3] != DNS_TXT) {
 		m[9] = 1;
 		memcpy(out, soa, sizeof(soa));
 		return (size_t)(out - m) + sizeof(soa);
@@ -410,6 +410,26 @@ static void silence_and_garbage_end_in_time(void **state)
 	assert_int_equal(count(f, "resolver_known"), 0);
 }
 
+/* libunbound keeps the sockets of questions that were given up. */
+static void silent_names_do_not_starve_the_others(void **state)
+{
+	struct fixture *f = *state;
+	char name[40];
+
+	for (unsigned round = 0; round < 8; round++) {
+		for (unsigned i = 0; i < 16; i++) {
+			snprintf(name, sizeof(name), "silent%u-%u.test", round, i);
+			ask(f, name, i);
+		}
+		run_until(f, 16);
+		snprintf(name, sizeof(name), "a%u.test", round);
+		ask(f, name, 99);
+		run_until(f, 17);
+		assert_int_equal(f->answers[16].outcome, DNS_OK);
+		f->n_answers = 0;
+	}
+}
+
 /* A question that was given up must not come back as the answer to the next. */
 static void an_answer_after_its_time_goes_nowhere(void **state)
 {
@@ -556,6 +576,32 @@ static void answers_from_a_zone_file_at_once(void **state)
 	tear_down(state);
 }
 
+/* A trust anchor for the root, and a server that signs nothing. */
+static void what_is_not_signed_as_it_must_be_is_bogus(void **state)
+{
+	static const char anchor[] =
+		". IN DS 20326 8 2 "
+		"E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n";
+	char path[] = "/tmp/postern-anchor-XXXXXX";
+	int fd = mkstemp(path);
+	struct fixture *f;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, anchor, sizeof(anchor) - 1), sizeof(anchor) - 1);
+	close(fd);
+	start(state, (struct resolver_config){.mode = RESOLVER_FORWARD,
+			     .root_key = path,
+			     .timeout_ms = 5000,
+			     .max_open = 16});
+	unlink(path);
+	f = *state;
+	ask(f, "a.test", 0);
+	run_until(f, 1);
+	assert_int_equal(f->answers[0].outcome, DNS_BOGUS);
+	assert_int_equal(count(f, "resolver_bogus"), 1);
+	tear_down(state);
+}
+
 static void says_why_it_cannot_start(void **state)
 {
 	static const struct {
@@ -602,6 +648,7 @@ int main(void)
 		WITH(a_failing_server_is_servfail, set_up),
 		WITH(a_truncated_answer_is_fetched_over_tcp, set_up),
 		WITH(silence_and_garbage_end_in_time, set_up_impatient),
+		WITH(silent_names_do_not_starve_the_others, set_up_impatient),
 		WITH(an_answer_after_its_time_goes_nowhere, set_up_impatient),
 		WITH(the_same_question_of_many_is_sent_once, set_up),
 		WITH(done_may_ask_again, set_up),
@@ -611,6 +658,7 @@ int main(void)
 		WITH(ends_with_questions_open, set_up),
 		WITH(wakes_for_its_doorbell, set_up),
 		cmocka_unit_test(answers_from_a_zone_file_at_once),
+		cmocka_unit_test(what_is_not_signed_as_it_must_be_is_bogus),
 		cmocka_unit_test(says_why_it_cannot_start),
 	};
 
