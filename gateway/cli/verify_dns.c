@@ -1,16 +1,53 @@
 #include "gateway/cli/verify_dns.h"
 
 #include "auth/dns/dns_zone.h"
+#include "auth/dns/resolver.h"
 #include "base/clock.h"
+#include "base/epoch.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
+
+#define WAIT_MS     100
+#define CACHE_BYTES (4u << 20)
 
 struct verify_dns {
-	struct dns_zone *zone;
+	struct dns_zone *zone; /* NULL: the network */
+	struct epoch epoch;
+	struct dns_cache *cache;
+	struct resolver *resolver;
 	struct auth_engine *engine; /* that asks */
 	unsigned answered;
 };
+
+static void on_answer(
+	void *arg, const struct resolver_token *token, const struct dns_answer *answer)
+{
+	struct verify_dns *dns = arg;
+	struct auth_ref ref = {token->slot, token->generation};
+
+	auth_engine_answer(dns->engine, ref, token->index, answer, clock_mono_us());
+	dns_answer_release(answer);
+	dns->answered++;
+}
+
+static int open_network(
+	struct verify_dns *dns, const struct resolver_config *network, struct text *why)
+{
+	struct dns_cache_config cache = dns_cache_config_default;
+	int error = epoch_init(&dns->epoch, 1);
+
+	cache.max_bytes = CACHE_BYTES;
+	if (getrandom(&cache.key, sizeof(cache.key), 0) != sizeof(cache.key))
+		return -EIO;
+	if (!error)
+		error = dns_cache_new(&cache, &dns->epoch, &dns->cache);
+	if (!error)
+		error = resolver_new(network, dns->cache, &auth_dns_parsers, on_answer, dns,
+			&dns->resolver, why);
+	return error;
+}
 
 int verify_dns_new(const char *zone, const struct resolver_config *network, struct verify_dns **out,
 	struct text *why)
@@ -20,10 +57,7 @@ int verify_dns_new(const char *zone, const struct resolver_config *network, stru
 
 	if (!dns)
 		return -ENOMEM;
-	(void)network;
-	if (!zone)
-		text_put(why, BYTES("--zone is needed: there is no resolver yet"));
-	error = zone ? dns_zone_load(zone, &dns->zone, why) : -ENOSYS;
+	error = zone ? dns_zone_load(zone, &dns->zone, why) : open_network(dns, network, why);
 	if (error) {
 		verify_dns_free(dns);
 		return error;
@@ -38,6 +72,10 @@ void verify_dns_free(struct verify_dns *dns)
 		return;
 	if (dns->zone)
 		dns_zone_free(dns->zone);
+	if (dns->resolver)
+		resolver_free(dns->resolver);
+	if (dns->cache)
+		dns_cache_free(dns->cache);
 	free(dns);
 }
 
@@ -61,7 +99,14 @@ void verify_dns_serve(struct verify_dns *dns, struct auth_engine *engine, bool w
 
 	dns->engine = engine;
 	dns->answered = 0;
-	while (auth_engine_next_question(engine, &ref, &index, &question))
-		answer_from_zone(dns, ref, index, &question);
-	(void)wait;
+	while (auth_engine_next_question(engine, &ref, &index, &question)) {
+		struct resolver_token token = {
+			.slot = ref.slot, .generation = ref.generation, .index = index};
+		if (dns->zone)
+			answer_from_zone(dns, ref, index, &question);
+		else
+			resolver_ask(dns->resolver, &question, &token);
+	}
+	if (dns->resolver)
+		resolver_run_once(dns->resolver, -1, wait && dns->answered == 0 ? WAIT_MS : 0);
 }
