@@ -1,5 +1,7 @@
 #include "gateway/daemon.h"
 
+#include "gateway/daemon_control.h"
+#include "gateway/daemon_priv.h"
 #include "gateway/privileges.h"
 #include "gateway/session.h"
 
@@ -12,25 +14,6 @@
 
 /* Mail on its way to delivery, and notes on their way back, before either side waits. */
 #define DELIVERY_RING 65536
-
-struct daemon {
-	const struct config *config;
-	bool env;
-	struct port *ports[CONFIG_MAX_LISTEN];
-	struct recipients *recipients;
-	struct epoch epoch;
-	bool epoch_ready;
-	struct counters_registry counters;
-	struct worker *workers[THREADS_MAX_WORKERS];
-	pthread_t worker_threads[THREADS_MAX_WORKERS];
-	unsigned n_workers, n_running;
-	struct resolver_thread resolver;
-	struct spooler_thread spooler;
-	struct filler_thread filler;
-	struct delivery_thread delivery;
-	struct logger_thread logger;
-	unsigned threads; /* of the others, started in the order of others[] */
-};
 
 /* --- devices ------------------------------------------------------------------------------------
  */
@@ -263,8 +246,10 @@ static void register_counters(struct daemon *d, struct worker *worker)
 {
 	counters_register(&d->counters, &worker->counters.block);
 	counters_register(&d->counters, auth_counters(worker->auth));
-	for (unsigned i = 0; i < worker->n_lcores; i++)
+	for (unsigned i = 0; i < worker->n_lcores; i++) {
+		counters_register(&d->counters, net_counters(lcore_net(worker->lcores[i])));
 		counters_register(&d->counters, tcp_counters(lcore_tcp(worker->lcores[i])));
+	}
 }
 
 static int make_worker(struct daemon *d, unsigned index, const struct secrets *secrets)
@@ -312,6 +297,9 @@ static int make_workers(struct daemon *d, struct text *why)
 	d->resolver.workers = d->spooler.workers = d->workers;
 	d->resolver.n_workers = d->spooler.n_workers = d->n_workers;
 	d->resolver.epoch = &d->epoch;
+	counters_register(&d->counters, resolver_counters(d->resolver.resolver));
+	counters_register(&d->counters, spool_log_counters(d->spooler.log));
+	counters_register(&d->counters, delivery_counters(d->delivery.delivery));
 	return error;
 }
 
@@ -487,6 +475,10 @@ static int build(struct daemon *d, struct text *why)
 		error = join_spooler_and_delivery(d);
 	if (error == 0)
 		error = make_workers(d, why);
+	if (error == 0) {
+		d->control = control_listen(d->config->control.socket, why);
+		error = d->control < 0 ? d->control : 0;
+	}
 	if (error == 0 && d->config->control.user)
 		error = privileges_drop(d->config->control.user, why);
 	if (error == 0) {
@@ -519,6 +511,10 @@ static void take_down(struct daemon *d)
 			port_close(d->ports[i]);
 	if (d->env)
 		port_env_fini();
+	if (d->control >= 0) {
+		close(d->control);
+		unlink(d->config->control.socket);
+	}
 	recipients_free(d->recipients);
 	log_ring_fini(&d->spooler.events);
 	log_ring_fini(&d->delivery.events);
@@ -535,6 +531,7 @@ int daemon_start(const struct config *config, struct daemon **out, struct text *
 		return -ENOMEM;
 	memset(d, 0, sizeof(*d));
 	d->config = config;
+	d->control = -1;
 	counters_registry_init(&d->counters);
 	/* DPDK pins the thread that starts it, and what is created after that inherits it (FACTS
 	 * §3). */
@@ -554,4 +551,14 @@ int daemon_start(const struct config *config, struct daemon **out, struct text *
 void daemon_stop(struct daemon *daemon)
 {
 	take_down(daemon);
+}
+
+int daemon_control_fd(const struct daemon *daemon)
+{
+	return daemon->control;
+}
+
+void daemon_control(struct daemon *daemon)
+{
+	control_serve(daemon->control, daemon_commands, daemon_n_commands, daemon);
 }

@@ -12,3 +12,7 @@ struct daemon;
 int daemon_start(const struct config *config, struct daemon **out, struct text *why);
 /* Drain: 421 to the idle, finish what is in DATA, sync, then end every thread. */
 void daemon_stop(struct daemon *daemon);
+
+/* The control socket, to be polled for reading; then serve one client. */
+int daemon_control_fd(const struct daemon *daemon);
+void daemon_control(struct daemon *daemon);

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
@@ -20,13 +22,19 @@ static void usage(FILE *out)
 		out);
 }
 
-static void wait_for_the_end(const sigset_t *signals)
+/* Serve the control socket until a signal ends it. */
+static void serve(struct daemon *daemon, int signals)
 {
-	int signal;
+	struct pollfd waits[] = {{.fd = signals, .events = POLLIN},
+		{.fd = daemon_control_fd(daemon), .events = POLLIN}};
 
-	while (sigwait(signals, &signal) == 0)
-		if (signal == SIGTERM || signal == SIGINT)
+	while (!(waits[0].revents & POLLIN)) {
+		/* DPDK's tap device interrupts with signals of its own. */
+		if (poll(waits, 2, -1) < 0 && errno != EINTR)
 			return;
+		if (waits[1].revents & POLLIN)
+			daemon_control(daemon);
+	}
 }
 
 static int run(const struct config *config)
@@ -35,12 +43,14 @@ static int run(const struct config *config)
 	struct daemon *daemon;
 	struct text why;
 	sigset_t signals;
+	int fd;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	/* Blocked before any thread is made, so that only sigwait() sees them. */
+	/* Blocked before any thread is made, so that only signalfd sees them. */
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	signal(SIGPIPE, SIG_IGN);
 	text_init(&why, buffer, sizeof(buffer));
 	if (daemon_start(config, &daemon, &why) != 0) {
@@ -48,7 +58,7 @@ static int run(const struct config *config)
 		return EXIT_FAILURE;
 	}
 	sd_notify(0, "READY=1");
-	wait_for_the_end(&signals);
+	serve(daemon, fd);
 	sd_notify(0, "STOPPING=1");
 	daemon_stop(daemon);
 	return EXIT_SUCCESS;

@@ -13,6 +13,8 @@ struct cli_command {
 
 extern const struct cli_command cli_check;
 extern const struct cli_command cli_config;
+extern const struct cli_command cli_queue;
+extern const struct cli_command cli_stats;
 extern const struct cli_command cli_verify;
 
 /* As sysexits.h has them. */

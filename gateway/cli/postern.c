@@ -7,6 +7,8 @@ static const struct cli_command *const commands[] = {
 	&cli_verify,
 	&cli_check,
 	&cli_config,
+	&cli_queue,
+	&cli_stats,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -1,0 +1,129 @@
+#include "gateway/daemon_control.h"
+
+#include "gateway/daemon_priv.h"
+
+#include <errno.h>
+
+/* What the tool may ask of the daemon over the control socket. */
+
+/* --- the delivery thread's things, borrowed between two of its rounds ----------------------------
+ */
+
+static struct delivery *delivery_borrow(struct daemon *d)
+{
+	atomic_fetch_add_explicit(&d->delivery.callers, 1, memory_order_acq_rel);
+	doorbell_ring(&d->delivery.bell);
+	pthread_mutex_lock(&d->delivery.lock);
+	return d->delivery.delivery;
+}
+
+static void delivery_return(struct daemon *d)
+{
+	atomic_fetch_sub_explicit(&d->delivery.callers, 1, memory_order_acq_rel);
+	pthread_mutex_unlock(&d->delivery.lock);
+}
+
+/* --- queue --------------------------------------------------------------------------------------
+ */
+
+static void print_status(void *arg, const struct delivery_status *status)
+{
+	static const char *const states[] = {
+#define X(name, word) [DELIVERY_##name] = word,
+		DELIVERY_STATES(X)
+#undef X
+	};
+	char id[QUEUE_ID_TEXT_SIZE];
+	FILE *out = arg;
+
+	queue_id_format(status->queue_id, id);
+	fprintf(out, "%s %s %u %llu %s\n", id, states[status->state], status->attempts,
+		(unsigned long long)status->next_try_us, status->last_reply);
+}
+
+static int run_status(void *daemon, unsigned argc, const char *const *argv, FILE *out)
+{
+	struct daemon *d = daemon;
+
+	(void)argc, (void)argv;
+	delivery_list(delivery_borrow(d), print_status, out);
+	delivery_return(d);
+	return 0;
+}
+
+/* "ID..." or "ALL" */
+static int each_id(struct daemon *d, unsigned argc, const char *const *argv, FILE *out,
+	unsigned (*act)(struct delivery *delivery, uint64_t queue_id))
+{
+	struct delivery *delivery;
+	unsigned touched = 0;
+	int error = argc ? 0 : -EINVAL;
+
+	if (error)
+		fputs("name queue ids, or ALL\n", out);
+	delivery = delivery_borrow(d);
+	for (unsigned i = 0; i < argc; i++) {
+		uint64_t id = 0;
+
+		if (strcmp(argv[i], "ALL") != 0 && queue_id_parse(bytes_str(argv[i]), &id) != 0) {
+			fprintf(out, "%s is no queue id\n", argv[i]);
+			error = -EINVAL;
+			continue;
+		}
+		touched += act(delivery, id);
+	}
+	delivery_return(d);
+	if (!error)
+		fprintf(out, "%u\n", touched);
+	return error;
+}
+
+static int run_hold(void *daemon, unsigned argc, const char *const *argv, FILE *out)
+{
+	return each_id(daemon, argc, argv, out, delivery_hold);
+}
+
+static int run_release(void *daemon, unsigned argc, const char *const *argv, FILE *out)
+{
+	return each_id(daemon, argc, argv, out, delivery_unhold);
+}
+
+static int run_flush(void *daemon, unsigned argc, const char *const *argv, FILE *out)
+{
+	return each_id(daemon, argc, argv, out, delivery_flush);
+}
+
+static int run_delete(void *daemon, unsigned argc, const char *const *argv, FILE *out)
+{
+	return each_id(daemon, argc, argv, out, delivery_delete);
+}
+
+/* --- counters -----------------------------------------------------------------------------------
+ */
+
+static void print_counter(
+	void *arg, const char *set, const char *name, const char *help, uint64_t value)
+{
+	(void)help;
+	fprintf(arg, "%s %s %llu\n", set, name, (unsigned long long)value);
+}
+
+static int run_stats(void *daemon, unsigned argc, const char *const *argv, FILE *out)
+{
+	struct daemon *d = daemon;
+
+	(void)argc, (void)argv;
+	counters_each(&d->counters, print_counter, out);
+	return 0;
+}
+
+const struct control_command daemon_commands[] = {
+	{"status", run_status},
+	{"hold", run_hold},
+	{"release", run_release},
+	{"flush", run_flush},
+	{"delete", run_delete},
+	{"stats", run_stats},
+};
+
+const unsigned daemon_n_commands = sizeof(daemon_commands) / sizeof(daemon_commands[0]);

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "gateway/threads.h"
+
+/* All that the daemon is made of. */
+struct daemon {
+	const struct config *config;
+	bool env;
+	struct port *ports[CONFIG_MAX_LISTEN];
+	struct recipients *recipients;
+	struct epoch epoch;
+	bool epoch_ready;
+	struct counters_registry counters;
+	struct worker *workers[THREADS_MAX_WORKERS];
+	pthread_t worker_threads[THREADS_MAX_WORKERS];
+	unsigned n_workers, n_running;
+	struct resolver_thread resolver;
+	struct spooler_thread spooler;
+	struct filler_thread filler;
+	struct delivery_thread delivery;
+	struct logger_thread logger;
+	int control;      /* listening; -1: none */
+	unsigned threads; /* of the others, started in the order of others[] */
+};
