@@ -131,7 +131,8 @@ static void take_ack(struct tcp_conn *conn, const struct tcp_in *in)
 		conn, in->h.ack, duplicate_seen || (!advanced && is_duplicate(conn, in, moved)));
 	if (conn->rexmit_kind == TCP_REXMIT_PERSIST && conn->snd_wnd > 0)
 		window_reopened(conn);
-	if (advanced || moved)
+	if (advanced || moved ||
+		(tcp_loss_suspects(conn) && conn->rexmit_kind != TCP_REXMIT_REORDER))
 		tcp_timer_rexmit(conn, in->now_us);
 	if (conn->send.len > 0 || tcp_conn_has(conn, TCP_F_FIN_QUEUED))
 		tcp_ready_output(conn);

@@ -59,7 +59,7 @@ enum tcp_conn_flag {
 	TCP_F_FORCE = 1 << 23,         /* send what fits though it is little (override time-out) */
 	TCP_F_HALF_OPEN = 1 << 24,     /* counted as half open */
 	TCP_F_COUNTED = 1 << 25,       /* counted as open */
-	TCP_F_PEER_MAC = 1 << 26,      /* peer_mac is known */
+	TCP_F_FIRST_AGAIN = 1 << 26,   /* the repetition of the first segment is lost too */
 };
 
 enum tcp_loss_phase {
@@ -75,14 +75,22 @@ struct tcp_loss {
 	uint32_t again;      /* lost octets before it were sent again in this phase */
 	uint32_t again_mark; /* snd_nxt when the first of them was */
 	uint32_t counted;    /* octets acknowledged since cwnd last grew, in congestion avoidance */
+	uint32_t deemed_lost; /* time has told that everything before it is lost */
 	uint16_t dupacks;
+	uint8_t patience;             /* quarters of a round trip that reordering is given */
 	uint8_t phase;                /* enum tcp_loss_phase */
 	uint32_t timeout_una;         /* snd_una at the last time-out */
 	uint32_t tail_end;            /* snd_nxt when the tail-loss probe left */
 	struct tcp_scoreboard *board; /* while the peer holds something out of order */
 };
 
-enum tcp_rexmit_kind { TCP_REXMIT_NONE, TCP_REXMIT_RTO, TCP_REXMIT_TAIL, TCP_REXMIT_PERSIST };
+enum tcp_rexmit_kind {
+	TCP_REXMIT_NONE,
+	TCP_REXMIT_RTO,
+	TCP_REXMIT_TAIL,
+	TCP_REXMIT_REORDER,
+	TCP_REXMIT_PERSIST
+};
 
 struct tcp_conn {
 	/* Line 0: finding it. */

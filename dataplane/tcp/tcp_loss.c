@@ -5,6 +5,8 @@
 #define IW_SEGMENTS     10u
 #define IW_OCTETS       14600u
 #define CWND_MAX        (1u << 28)
+#define PATIENCE_MIN_US 2000u
+#define PATIENCE_MAX    4u /* a whole round trip, where duplicates show that the path reorders */
 #define SLOW_START_STEP 2u /* segments an ACK: L of RFC 3465, since we are fed stretched ACKs */
 
 static uint32_t initial_window(const struct tcp_conn *conn)
@@ -24,7 +26,8 @@ void tcp_loss_start(struct tcp_conn *conn)
 	l->phase = TCP_LOSS_OPEN;
 	l->dupacks = 0;
 	l->counted = 0;
-	l->again = l->recover = conn->snd_una;
+	l->patience = 1;
+	l->again = l->recover = l->deemed_lost = conn->snd_una;
 }
 
 void tcp_loss_clear(struct tcp_conn *conn)
@@ -71,6 +74,7 @@ static uint32_t lost_edge(const struct tcp_conn *conn)
 	if (conn->loss.board)
 		edge = tcp_seq_max(
 			edge, tcp_scoreboard_lost_edge(conn->loss.board, conn->snd_una, mss));
+	edge = tcp_seq_max(edge, conn->loss.deemed_lost);
 	return tcp_seq_min(edge, conn->loss.recover);
 }
 
@@ -102,8 +106,11 @@ bool tcp_loss_sack(struct tcp_conn *conn, const struct tcp_header *h, bool *dupl
 	for (unsigned i = 0; i < h->sack_count; i++) {
 		struct tcp_range b = h->sack[i];
 
-		if (i == 0 && tcp_seq_le(b.end, h->ack))
+		if (i == 0 && tcp_seq_le(b.end, h->ack)) {
 			*duplicate = true;
+			if (conn->loss.patience < PATIENCE_MAX)
+				conn->loss.patience++;
+		}
 		if (block_is_sane(conn, b) && board_of(conn))
 			news |= tcp_scoreboard_add(conn->loss.board, b);
 	}
@@ -126,8 +133,8 @@ static void enter_recovery(struct tcp_conn *conn)
 	l->cwnd = l->ssthresh;
 	l->phase = TCP_LOSS_RECOVERY;
 	l->recover = conn->snd_nxt;
-	l->again = conn->snd_una;
-	conn->flags &= ~(uint32_t)TCP_F_TIMING;
+	l->again = l->deemed_lost = conn->snd_una;
+	conn->flags &= ~(uint32_t)(TCP_F_TIMING | TCP_F_FIRST_AGAIN);
 }
 
 void tcp_loss_duplicate(struct tcp_conn *conn)
@@ -224,7 +231,7 @@ void tcp_loss_rewind(struct tcp_conn *conn)
 	l->recover = conn->snd_nxt;
 	l->again = conn->snd_una;
 	l->dupacks = 0;
-	conn->flags &= ~(uint32_t)(TCP_F_TIMING | TCP_F_TAIL_PROBED);
+	conn->flags &= ~(uint32_t)(TCP_F_TIMING | TCP_F_TAIL_PROBED | TCP_F_FIRST_AGAIN);
 }
 
 void tcp_loss_timeout(struct tcp_conn *conn)
@@ -257,6 +264,67 @@ void tcp_loss_idle_restart(struct tcp_conn *conn)
 	conn->loss.cwnd = tcp_min_u32(conn->loss.cwnd, initial_window(conn));
 }
 
+/* --- losses told by time --- */
+
+/* The last range the peer holds, NULL if it holds none. */
+static const struct tcp_range *last_held(const struct tcp_conn *conn)
+{
+	const struct tcp_scoreboard *b = conn->loss.board;
+
+	return b && b->count > 0 ? &b->ranges[b->count - 1] : NULL;
+}
+
+/* The first segment was sent again in this phase, and `octets` that left after it have arrived.
+ */
+static bool overtaken(const struct tcp_conn *conn, uint32_t octets)
+{
+	const struct tcp_loss *l = &conn->loss;
+	const struct tcp_range *last = last_held(conn);
+
+	return last && tcp_seq_gt(l->again, conn->snd_una) &&
+	       tcp_seq_ge(last->end, l->again_mark + octets);
+}
+
+/* By counting, as for the first time; or by time. Else only the time-out would tell. */
+static bool first_lost_again(const struct tcp_conn *conn)
+{
+	return tcp_conn_has(conn, TCP_F_FIRST_AGAIN) ||
+	       overtaken(conn, TCP_DUP_THRESH * tcp_conn_payload(conn));
+}
+
+bool tcp_loss_suspects(const struct tcp_conn *conn)
+{
+	const struct tcp_loss *l = &conn->loss;
+	const struct tcp_range *last = last_held(conn);
+
+	if (l->phase == TCP_LOSS_OPEN)
+		return last || (l->dupacks > 0 && !tcp_conn_has(conn, TCP_F_SACK));
+	if (!last)
+		return false;
+	return overtaken(conn, 1) ||
+	       (l->phase == TCP_LOSS_RECOVERY && tcp_seq_gt(last->start, lost_edge(conn)));
+}
+
+uint32_t tcp_loss_patience_us(const struct tcp_conn *conn)
+{
+	return tcp_max_u32(conn->rtt.srtt_us / 4 * conn->loss.patience, PATIENCE_MIN_US);
+}
+
+void tcp_loss_out_of_patience(struct tcp_conn *conn)
+{
+	struct tcp_loss *l = &conn->loss;
+	const struct tcp_range *last = last_held(conn);
+
+	if (!tcp_loss_suspects(conn))
+		return;
+	if (l->phase == TCP_LOSS_OPEN)
+		enter_recovery(conn);
+	else if (overtaken(conn, 1))
+		conn->flags |= TCP_F_FIRST_AGAIN;
+	if (last)
+		l->deemed_lost = tcp_seq_min(last->start, l->recover);
+}
+
 /* --- what may be sent --- */
 
 uint32_t tcp_loss_pipe(const struct tcp_conn *conn)
@@ -277,20 +345,6 @@ uint32_t tcp_loss_pipe(const struct tcp_conn *conn)
 	return pipe - tcp_min_u32(pipe, arrived_unnamed(conn));
 }
 
-/*
- * The first segment was sent again in this recovery, and by now octets have arrived that left three
- * segments after it: the repetition is lost too. Without this only the time-out would tell.
- */
-static bool first_lost_again(const struct tcp_conn *conn)
-{
-	const struct tcp_loss *l = &conn->loss;
-	uint32_t enough = l->again_mark + TCP_DUP_THRESH * tcp_conn_payload(conn);
-
-	if (l->phase != TCP_LOSS_RECOVERY || !l->board || tcp_seq_le(l->again, conn->snd_una))
-		return false;
-	return tcp_seq_ge(l->board->ranges[l->board->count - 1].end, enough);
-}
-
 bool tcp_loss_next(const struct tcp_conn *conn, struct tcp_range *hole)
 {
 	const struct tcp_loss *l = &conn->loss;
@@ -308,7 +362,9 @@ bool tcp_loss_next(const struct tcp_conn *conn, struct tcp_range *hole)
 
 void tcp_loss_sent_again(struct tcp_conn *conn, uint32_t start, uint32_t end)
 {
-	if (start == conn->snd_una)
+	if (start == conn->snd_una) {
 		conn->loss.again_mark = conn->snd_nxt;
+		conn->flags &= ~(uint32_t)TCP_F_FIRST_AGAIN;
+	}
 	conn->loss.again = tcp_seq_max(conn->loss.again, end);
 }

@@ -26,6 +26,15 @@ bool tcp_loss_sack(struct tcp_conn *conn, const struct tcp_header *h, bool *dupl
 void tcp_loss_ack(struct tcp_conn *conn, uint32_t acked);
 /* A duplicate ACK (RFC 5681 §2): may begin fast recovery. */
 void tcp_loss_duplicate(struct tcp_conn *conn);
+/*
+ * Something behind a gap has arrived, too little to call the gap a loss by counting: after
+ * tcp_loss_patience_us() it is one by time (after RFC 8985, with the first report of the gap for
+ * the clock of each segment). This mends what a small window, or a repetition that is lost in turn,
+ * would leave to the time-out.
+ */
+bool tcp_loss_suspects(const struct tcp_conn *conn);
+uint32_t tcp_loss_patience_us(const struct tcp_conn *conn);
+void tcp_loss_out_of_patience(struct tcp_conn *conn);
 /* The retransmission timer ran out (RFC 5681 §3.1): everything in flight counts as lost. */
 void tcp_loss_timeout(struct tcp_conn *conn);
 /* Everything in flight is to go again, though nobody is to blame: smaller MTU, window reopened. */

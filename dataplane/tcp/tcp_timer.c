@@ -38,14 +38,28 @@ static bool has_unsent(const struct tcp_conn *conn)
 	return tcp_conn_has(conn, TCP_F_FIN_QUEUED) && !tcp_conn_has(conn, TCP_F_FIN_SENT);
 }
 
+/*
+ * Once a flight, when nothing is known to be lost; or in fast recovery where there is new data to
+ * probe with, whose SACK tells that a repetition was lost too.
+ */
+static bool may_probe_tail(const struct tcp_conn *conn)
+{
+	if (conn->rtt.srtt_us == 0 || tcp_conn_has(conn, TCP_F_TAIL_PROBED))
+		return false;
+	return conn->loss.phase == TCP_LOSS_OPEN ||
+	       (conn->loss.phase == TCP_LOSS_RECOVERY && conn->loss.board &&
+		       tcp_seq_lt(conn->snd_nxt, tcp_conn_data_end(conn)));
+}
+
 static enum tcp_rexmit_kind choose(const struct tcp_conn *conn)
 {
 	if (conn->snd_una == conn->snd_nxt)
 		return has_unsent(conn) ? TCP_REXMIT_PERSIST : TCP_REXMIT_NONE;
 	if (conn->snd_wnd == 0)
 		return TCP_REXMIT_PERSIST;
-	if (conn->loss.phase == TCP_LOSS_OPEN && conn->rtt.srtt_us > 0 &&
-		!tcp_conn_has(conn, TCP_F_TAIL_PROBED))
+	if (tcp_loss_suspects(conn))
+		return TCP_REXMIT_REORDER;
+	if (may_probe_tail(conn))
 		return TCP_REXMIT_TAIL;
 	return TCP_REXMIT_RTO;
 }
@@ -84,6 +98,7 @@ void tcp_timer_rexmit(struct tcp_conn *conn, uint64_t now_us)
 	case TCP_REXMIT_NONE: arm(conn, kind, UINT64_MAX); break;
 	case TCP_REXMIT_RTO: arm(conn, kind, now_us + conn->rtt.rto_us); break;
 	case TCP_REXMIT_TAIL: arm(conn, kind, now_us + tail_delay(conn)); break;
+	case TCP_REXMIT_REORDER: arm(conn, kind, now_us + tcp_loss_patience_us(conn)); break;
 	case TCP_REXMIT_PERSIST:
 		/* ACKs that leave the window shut do not put the probe off. */
 		if (conn->rexmit_kind != TCP_REXMIT_PERSIST || conn->rexmit_at == UINT64_MAX)
@@ -169,6 +184,11 @@ static bool run_rexmit(struct tcp_conn *conn, uint64_t now_us)
 	case TCP_REXMIT_TAIL:
 		tcp_output_tail_probe(conn, now_us);
 		arm(conn, TCP_REXMIT_RTO, now_us + conn->rtt.rto_us);
+		return true;
+	case TCP_REXMIT_REORDER:
+		tcp_loss_out_of_patience(conn);
+		conn->rexmit_kind = TCP_REXMIT_NONE;
+		tcp_output(conn, now_us);
 		return true;
 	case TCP_REXMIT_PERSIST: return run_persist(conn, now_us);
 	default: return true;
