@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <rte_bus.h>
 #include <rte_dev.h>
@@ -38,8 +39,12 @@ struct ethdev_queue {
 	uint16_t queue;
 	int fds[PORT_MAX_FDS];
 	unsigned n_fds;
+	unsigned empty_polls;
 	uint64_t rx_chained;
 };
+
+/* Empty polls in a row after which a memif client looks whether its server is back. */
+#define RELINK_POLLS 1024
 
 struct port_ethdev {
 	struct port port;
@@ -49,6 +54,8 @@ struct port_ethdev {
 	uint64_t tx_offloads;
 	void (*tap_trigger)(int); /* see port_host_quiet_tap() */
 	bool promiscuous;
+	bool relink;           /* a memif client: only a look at the link makes it connect again */
+	char socket_path[108]; /* a memif server's, which the driver leaves behind */
 	unsigned n_devs;
 	struct ethdev devs[PORT_MAX_QUEUES];
 	struct ethdev_queue queues[PORT_MAX_QUEUES];
@@ -118,6 +125,14 @@ static inline void pkt_received(struct port_ethdev *p, struct rte_mbuf *m, struc
 	};
 }
 
+static void look_at_link(struct ethdev_queue *q)
+{
+	struct rte_eth_link link;
+
+	q->empty_polls = 0;
+	(void)rte_eth_link_get_nowait(q->dev, &link);
+}
+
 static unsigned ethdev_rx(struct port *port, unsigned queue, struct pkt **pkts, unsigned n)
 {
 	struct port_ethdev *p = ethdev_of(port);
@@ -128,6 +143,8 @@ static unsigned ethdev_rx(struct port *port, unsigned queue, struct pkt **pkts, 
 	if (p->tap_trigger)
 		p->tap_trigger(0);
 	got = rte_eth_rx_burst(q->dev, q->queue, mbufs, (uint16_t)RTE_MIN(n, PORT_BURST));
+	if (p->relink && got == 0 && ++q->empty_polls == RELINK_POLLS)
+		look_at_link(q);
 	for (unsigned i = 0; i < got; i++) {
 		if (unlikely(mbufs[i]->nb_segs > 1)) { /* larger than the MTU we told everybody */
 			q->rx_chained++;
@@ -233,6 +250,8 @@ static void ethdev_close(struct port *port)
 		rte_eth_dev_close(dev->id);
 		rte_eal_hotplug_remove(dev->bus, dev->name);
 	}
+	if (p->socket_path[0])
+		unlink(p->socket_path);
 	rte_mempool_free(p->mempool);
 	free(p);
 }
@@ -465,6 +484,7 @@ int port_ethdev_open(const struct port_device *device, const struct port_config 
 		return -ENOMEM;
 	}
 	p->port.ops = &ethdev_ops;
+	p->relink = device->kind == PORT_MEMIF && device->memif_client;
 	rc = make_pool(p, config);
 	if (rc < 0)
 		rc = explain(why, device, "not enough packet memory", rc);
@@ -479,6 +499,8 @@ int port_ethdev_open(const struct port_device *device, const struct port_config 
 		ethdev_close(&p->port);
 		return rc;
 	}
+	if (device->kind == PORT_MEMIF && !device->memif_client)
+		memcpy(p->socket_path, device->path, sizeof(p->socket_path));
 	port_log_clear();
 	*out = &p->port;
 	return 0;

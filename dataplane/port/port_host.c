@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/ip_addr.h"
@@ -22,18 +25,25 @@ static int refuse(struct text *why, const struct port_device *device, int error,
 	return -error;
 }
 
+static bool interface_ioctl(const char *name, unsigned long what, struct ifreq *request)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool done;
+
+	if (fd < 0)
+		return false;
+	snprintf(request->ifr_name, sizeof(request->ifr_name), "%.15s", name);
+	done = ioctl(fd, what, request) == 0;
+	close(fd);
+	return done;
+}
+
+/* Where it cannot be found out, the device itself is to say what is wrong. */
 static bool interface_is_up(const char *name)
 {
 	struct ifreq request = {0};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool up;
 
-	if (fd < 0)
-		return true; /* let the device itself say what is wrong */
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.15s", name);
-	up = ioctl(fd, SIOCGIFFLAGS, &request) < 0 || request.ifr_flags & IFF_UP;
-	close(fd);
-	return up;
+	return !interface_ioctl(name, SIOCGIFFLAGS, &request) || request.ifr_flags & IFF_UP;
 }
 
 static bool address_of(const struct sockaddr *sa, struct ip_addr *addr)
@@ -79,21 +89,15 @@ static bool interface_has_address(const char *name, char text[IP_ADDR_TEXT_MAX])
 	return found;
 }
 
+/* 0 where the driver does not tell. */
 static unsigned count_rx_queues(const char *name)
 {
-	char path[64 + IFNAMSIZ];
-	unsigned n = 0;
-	struct dirent *entry;
-	DIR *dir;
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq request = {.ifr_data = (char *)&channels};
 
-	snprintf(path, sizeof(path), "/sys/class/net/%.15s/queues", name);
-	dir = opendir(path);
-	if (!dir)
-		return 0;
-	while ((entry = readdir(dir)))
-		n += strncmp(entry->d_name, "rx-", 3) == 0;
-	closedir(dir);
-	return n;
+	return interface_ioctl(name, SIOCETHTOOL, &request)
+		       ? channels.rx_count + channels.combined_count
+		       : 0;
 }
 
 static int check_interface(const struct port_device *device, unsigned queues, struct text *why)
@@ -161,6 +165,31 @@ static int check_pci(const struct port_device *device, struct text *why)
 	return -ENODEV;
 }
 
+/*
+ * The driver does not start on a socket that a killed process has left; one in use is not ours.
+ * Asked with the wrong type, so that a server does not notice (a connection that ends at once
+ * crashes it).
+ */
+static int check_memif(const struct port_device *device, struct text *why)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, rc;
+
+	if (device->memif_client || access(device->path, F_OK) < 0)
+		return 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	memcpy(address.sun_path, device->path, sizeof(address.sun_path));
+	rc = connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	close(fd);
+	if (rc == -ECONNREFUSED)
+		unlink(device->path);
+	else
+		return refuse(why, device, EADDRINUSE, "another process serves this socket");
+	return 0;
+}
+
 int port_host_check(const struct port_device *device, unsigned queues, struct text *why)
 {
 	switch (device->kind) {
@@ -168,6 +197,7 @@ int port_host_check(const struct port_device *device, unsigned queues, struct te
 	case PORT_AF_PACKET:
 	case PORT_AF_XDP: return check_interface(device, queues, why);
 	case PORT_PCI: return check_pci(device, why);
+	case PORT_MEMIF: return check_memif(device, why);
 	default: return 0;
 	}
 }
