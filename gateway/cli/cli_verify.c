@@ -111,8 +111,9 @@ static int load_config(struct verify *verify)
 		return CLI_OK;
 	if (config_load(file, &verify->config, &errors)) {
 		const struct config_error *first = &errors.error[0];
-		return cli_fail(CLI_FILE, "%s:%u:%u: %s", file, first->line, first->column,
-			errors.n > 0 ? first->text : "cannot be used");
+		return first->line ? cli_fail(CLI_FILE, "%s:%u:%u: %s", file, first->line,
+					     first->column, first->text)
+				   : cli_fail(CLI_FILE, "%s: %s", file, first->text);
 	}
 	verify->policy = (struct policy_config){
 		.dmarc_on_reject = verify->config->policy.dmarc_on_reject == CONFIG_ON_REJECT_REJECT
