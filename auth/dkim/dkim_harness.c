@@ -22,6 +22,8 @@ void dkim_harness_init(struct dkim_harness *h, struct dns_zone *zone)
 
 static void forget(struct dkim_harness *h)
 {
+	if (h->verifier && h->hooks)
+		h->hooks->end(h->ctx);
 	if (h->verifier)
 		dkim_verifier_fini(h->verifier);
 	h->verifier = NULL;
@@ -57,25 +59,39 @@ static void work(struct dkim_harness *h)
 	crypto_run(h->queue, h->now_us++, false, 1000);
 }
 
-static void feed_fields(
-	struct dkim_harness *h, struct fields *fields, struct bytes *input, bool *in_body)
+static void give_field(struct dkim_harness *h, const struct field *field)
+{
+	dkim_verifier_field(h->verifier, field);
+	if (h->hooks)
+		h->hooks->field(h->ctx, field);
+}
+
+static void end_header(struct dkim_harness *h)
+{
+	dkim_verifier_header_end(h->verifier);
+	if (h->hooks)
+		h->hooks->header_end(h->ctx);
+}
+
+/* True once the body has begun. */
+static bool feed_fields(struct dkim_harness *h, struct fields *fields, struct bytes *input)
 {
 	struct field field;
-	while (!*in_body) {
-		switch (fields_feed(fields, input, &field)) {
-		case FIELDS_FIELD: dkim_verifier_field(h->verifier, &field); continue;
-		case FIELDS_MORE: return;
-		default: dkim_verifier_header_end(h->verifier);
-		}
-		*in_body = true;
-	}
+	enum fields_event event;
+	while ((event = fields_feed(fields, input, &field)) == FIELDS_FIELD)
+		give_field(h, &field);
+	if (event == FIELDS_MORE)
+		return false;
+	end_header(h);
+	return true;
 }
 
 static void finish_fields(struct dkim_harness *h, struct fields *fields)
 {
 	struct field field;
 	while (fields_finish(fields, &field) == FIELDS_FIELD)
-		dkim_verifier_field(h->verifier, &field);
+		give_field(h, &field);
+	end_header(h);
 }
 
 void dkim_harness_run(struct dkim_harness *h, struct bytes message)
@@ -88,11 +104,13 @@ void dkim_harness_run(struct dkim_harness *h, struct bytes message)
 	fields_init(&fields, h->header, DKIM_HARNESS_HEADER_MAX);
 	h->verifier = dkim_verifier_new(&h->arena, &h->asks, h->queue, &h->limits, h->now_unix_s);
 	assert(h->verifier);
+	if (h->hooks)
+		h->hooks->begin(h, h->ctx);
 	while (message.len) {
 		struct bytes portion =
 			bytes_slice(message, 0, h->portion ? h->portion : message.len);
 		message = bytes_from(message, portion.len);
-		feed_fields(h, &fields, &portion, &in_body);
+		in_body = in_body || feed_fields(h, &fields, &portion);
 		if (in_body)
 			dkim_verifier_body(h->verifier, portion);
 		work(h);

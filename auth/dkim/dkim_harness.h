@@ -5,6 +5,16 @@
 #include "auth/dns/dns_zone.h"
 #include "base/arena.h"
 
+struct dkim_harness;
+
+/* Whatever reads along. */
+struct dkim_harness_hooks {
+	void (*begin)(struct dkim_harness *h, void *ctx);
+	void (*field)(void *ctx, const struct field *field);
+	void (*header_end)(void *ctx);
+	void (*end)(void *ctx); /* before the memory goes */
+};
+
 /* For tests, fuzzers and benchmarks: one mail through a verifier, with answers from a zone. */
 struct dkim_harness {
 	struct dns_zone *zone; /* borrowed */
@@ -12,6 +22,8 @@ struct dkim_harness {
 	uint64_t now_unix_s;
 	size_t portion; /* octets fed at once; 0: all */
 	bool keys_last; /* answers come after the body */
+	const struct dkim_harness_hooks *hooks;
+	void *ctx;
 
 	struct slab blocks;
 	struct arena arena;

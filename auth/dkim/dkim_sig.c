@@ -233,8 +233,10 @@ const char *dkim_sig_parse(struct dkim_sig *sig, enum dkim_sig_kind kind, const 
 
 	*sig = (struct dkim_sig){
 		.kind = kind, .raw = field->raw, .body_length = DKIM_SIG_NO_LENGTH};
-	if (kind == DKIM_SIG_AS)
-		sig->header = DKIM_RELAXED; /* RFC 8617 §5.1.1 */
+	/* ARC: seals always (RFC 8617 §5.1.1), messages where c= is absent, as those who sign them
+	 * do. */
+	if (kind != DKIM_SIG_DKIM)
+		sig->header = sig->body = DKIM_RELAXED;
 	enum dkim_tags_error error = dkim_tags_parse(field->value, &r.tags);
 	read_report(sig, &r.tags);
 	if (error != DKIM_TAGS_OK)
