@@ -17,15 +17,15 @@ static bool is_field_name(struct bytes name)
 
 void field_from_raw(struct field *field, struct bytes raw)
 {
-	size_t line_len = bytes_find_bytes(raw, BYTES("\r\n"));
-	struct bytes line = bytes_slice(raw, 0, line_len);
-	size_t colon = bytes_find(line, ':');
-	struct bytes before = bytes_slice(line, 0, colon);
+	size_t colon = bytes_find(raw, ':');
+	struct bytes before = bytes_slice(raw, 0, colon);
+	size_t line_len = bytes_find_bytes(before, BYTES("\r\n"));
+	bool on_first_line = colon != BYTES_NPOS && line_len == BYTES_NPOS;
 
 	field->raw = raw;
-	field->name = bytes_trim(before);
-	field->well_formed = colon != BYTES_NPOS && is_field_name(before);
-	if (colon != BYTES_NPOS) {
+	field->name = bytes_trim(bytes_slice(before, 0, line_len));
+	field->well_formed = on_first_line && is_field_name(before);
+	if (on_first_line) {
 		field->value = bytes_from(raw, colon + 1);
 		return;
 	}
@@ -33,7 +33,7 @@ void field_from_raw(struct field *field, struct bytes raw)
 	 * No colon on the first line. Some readers unfold before they look for it, others take the
 	 * whole line for the name; this name serves for both.
 	 */
-	field->value = bytes_from(raw, line.len);
+	field->value = bytes_from(raw, line_len);
 	struct bytes folded = bytes_trim_fws(field->value);
 
 	if (folded.len > 0 && folded.data[0] == ':')
