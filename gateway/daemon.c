@@ -34,7 +34,8 @@ static int open_ports(struct daemon *d, struct text *why)
 	for (unsigned i = 0; error == 0 && i < config->n_listen; i++) {
 		struct port_config pc = {config->listen[i].device, config->lcores.io, packets};
 
-		error = port_open(&pc, &d->ports[i], why);
+		if (!config_listen_is_kernel(&config->listen[i]))
+			error = port_open(&pc, &d->ports[i], why);
 	}
 	return error;
 }
@@ -170,6 +171,13 @@ struct secrets {
 	uint64_t seed;
 };
 
+/* Descriptors to sleep on; where a device has none the lcore only naps. */
+static void add_fds(struct worker *worker, unsigned n)
+{
+	worker->n_fds += n;
+	worker->fdless_device |= n == 0;
+}
+
 static int add_lcore(
 	struct daemon *d, struct worker *worker, unsigned i, const struct secrets *secrets)
 {
@@ -181,20 +189,48 @@ static int add_lcore(
 		.net = net_of(listen, secrets->hash_key),
 		.tcp = tcp_of(config, secrets->tcp, secrets->seed + worker->index),
 	};
-	unsigned n_fds;
-	int error = lcore_new(d->ports[i], worker->index, &lc, clock_mono_us(),
-		&worker->lcores[worker->n_lcores]);
+	struct lcore *lcore;
+	int error = lcore_new(d->ports[i], worker->index, &lc, clock_mono_us(), &lcore);
 
 	if (error)
 		return error;
+	worker->listens[worker->n_lcores] = listen;
+	worker->lcores[worker->n_lcores++] = lcore;
 	for (unsigned p = 0; error == 0 && p < listen->n_ports; p++)
-		error = tcp_listen(lcore_tcp(worker->lcores[worker->n_lcores]), listen->ports[p],
-			SESSION_WINDOW_COMMANDS);
-	worker->n_lcores++;
-	n_fds = port_fds(d->ports[i], worker->index, worker->fds + worker->n_fds);
-	worker->n_fds += n_fds;
-	worker->fdless_device |= n_fds == 0;
+		error = tcp_listen(lcore_tcp(lcore), listen->ports[p], SESSION_WINDOW_COMMANDS);
+	add_fds(worker, port_fds(d->ports[i], worker->index, worker->fds + worker->n_fds));
 	return error;
+}
+
+/* Senders on this machine: all their connections belong to the first lcore. */
+static int add_kernel(struct daemon *d, struct worker *worker, const struct config_listen *listen,
+	struct text *why)
+{
+	int error = 0;
+
+	if (worker->index > 0)
+		return 0;
+	if (!worker->kernel) {
+		error = kernel_port_new(d->config->limits.connections, &worker->kernel);
+		if (error)
+			return error;
+		worker->fds[worker->n_fds] = kernel_port_fd(worker->kernel);
+		add_fds(worker, 1);
+	}
+	for (unsigned a = 0; a < listen->n_addresses; a++)
+		for (unsigned p = 0; error == 0 && p < listen->n_ports; p++)
+			error = kernel_port_listen(
+				worker->kernel, &listen->addresses[a].addr, listen->ports[p], why);
+	return error;
+}
+
+static int add_listen(struct daemon *d, struct worker *worker, unsigned i,
+	const struct secrets *secrets, struct text *why)
+{
+	const struct config_listen *listen = &d->config->listen[i];
+
+	return config_listen_is_kernel(listen) ? add_kernel(d, worker, listen, why)
+					       : add_lcore(d, worker, i, secrets);
 }
 
 static int add_handoffs(struct daemon *d, struct worker *worker)
@@ -252,7 +288,8 @@ static void register_counters(struct daemon *d, struct worker *worker)
 	}
 }
 
-static int make_worker(struct daemon *d, unsigned index, const struct secrets *secrets)
+static int make_worker(
+	struct daemon *d, unsigned index, const struct secrets *secrets, struct text *why)
 {
 	const struct config *config = d->config;
 	struct worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) / 64 * 64);
@@ -274,7 +311,7 @@ static int make_worker(struct daemon *d, unsigned index, const struct secrets *s
 	if (error == 0)
 		error = add_auth(d, worker);
 	for (unsigned i = 0; error == 0 && i < config->n_listen; i++)
-		error = add_lcore(d, worker, i, secrets);
+		error = add_listen(d, worker, i, secrets, why);
 	if (error == 0)
 		register_counters(d, worker);
 	return error;
@@ -288,7 +325,7 @@ static int make_workers(struct daemon *d, struct text *why)
 	if (getrandom(&secrets, sizeof(secrets), 0) != sizeof(secrets))
 		return -errno;
 	for (unsigned i = 0; error == 0 && i < d->config->lcores.io; i++)
-		error = make_worker(d, i, &secrets);
+		error = make_worker(d, i, &secrets, why);
 	if (error && why->len == 0)
 		text_printf(why,
 			"io lcore: %s: limits in the configuration may ask for more memory "

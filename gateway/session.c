@@ -39,8 +39,7 @@ static void session_free(struct session *session)
 /* Our side is done: what was sent still goes out (DESIGN §5, linger). */
 static void session_close(struct session *session)
 {
-	tcp_set_user(session->conn, NULL);
-	tcp_close(session->conn);
+	stream_close(session->stream);
 	session_free(session);
 }
 
@@ -78,11 +77,10 @@ static bool send_out(struct session *session, const struct text *out)
 	if (all.len == 0)
 		return true;
 	if (session->rest_len == 0)
-		sent = tcp_send(session->conn, all);
+		sent = stream_send(session->stream, all);
 	if (sent == all.len || keep_rest(session, bytes_from(all, sent)))
 		return true;
-	tcp_set_user(session->conn, NULL);
-	tcp_abort(session->conn);
+	stream_abort(session->stream);
 	session_free(session);
 	return false;
 }
@@ -95,7 +93,7 @@ static bool flush_rest(struct session *session)
 
 	if (session->rest_len == 0)
 		return true;
-	session->rest_from += (uint16_t)tcp_send(session->conn, rest);
+	session->rest_from += (uint16_t)stream_send(session->stream, rest);
 	if (session->rest_from < session->rest_len)
 		return false;
 	slab_put(&session->worker->rests, session->rest);
@@ -161,7 +159,7 @@ static void on_data(struct session *session, struct text *out)
 		answer(session, SMTP_REPLY_NO_SPACE, out);
 		return;
 	}
-	tcp_set_receive_window(session->conn, SESSION_WINDOW_DATA);
+	stream_set_receive_window(session->stream, SESSION_WINDOW_DATA);
 	answer(session, SMTP_REPLY_DATA_GO, out);
 }
 
@@ -177,7 +175,7 @@ static void on_content_end(struct session *session, struct text *out)
 {
 	const struct smtp_reply *refusal = mail_content_end(session->mail);
 
-	tcp_set_receive_window(session->conn, SESSION_WINDOW_COMMANDS);
+	stream_set_receive_window(session->stream, SESSION_WINDOW_COMMANDS);
 	if (refusal) {
 		drop_mail(session);
 		smtp_session_answer(&session->smtp, refusal, NULL, 0, out);
@@ -209,7 +207,7 @@ static bool on_event(struct session *session, enum smtp_event event, struct text
 /* One step over what has been received. false: stop for now; `session` may be gone. */
 static bool run_step(struct session *session)
 {
-	struct bytes input = tcp_peek(session->conn);
+	struct bytes input = stream_peek(session->stream);
 	size_t had = input.len;
 	enum smtp_event event;
 	struct text out;
@@ -219,7 +217,7 @@ static bool run_step(struct session *session)
 	event = smtp_session_step(&session->smtp, &input, &out);
 	more = on_event(session, event, &out);
 	if (had > input.len)
-		tcp_consume(session->conn, (uint32_t)(had - input.len));
+		stream_consume(session->stream, (uint32_t)(had - input.len));
 	if (!send_out(session, &out))
 		return false;
 	if (session->closed) {
@@ -227,7 +225,7 @@ static bool run_step(struct session *session)
 		return false;
 	}
 	if (event == SMTP_EVENT_INPUT)
-		more = tcp_peek(session->conn).len > 0;
+		more = stream_peek(session->stream).len > 0;
 	if (!more && event == SMTP_EVENT_INPUT && session->peer_shut)
 		session_close(session);
 	return more;
@@ -243,31 +241,29 @@ static void session_run(struct session *session)
 /* --- what happens to it -------------------------------------------------------------------------
  */
 
-static void refuse_connection(struct worker *worker, struct tcp_conn *conn, enum smtp_reply_id id)
+static void refuse_connection(struct worker *worker, struct stream stream, enum smtp_reply_id id)
 {
 	struct text out;
 
 	text_init(&out, worker->scratch, WORKER_SCRATCH);
 	smtp_reply_put(&out, reply(id), bytes_str(reply(id)->text));
-	tcp_send(conn, text_bytes(&out));
-	tcp_set_user(conn, NULL);
-	tcp_close(conn);
+	stream_send(stream, text_bytes(&out));
+	stream_close(stream);
 }
 
-struct session *session_open(struct worker *worker, struct tcp_conn *conn)
+struct session *session_open(struct worker *worker, struct stream stream)
 {
 	struct session *session;
 	struct text out;
-	uint16_t port;
 
 	if (worker->draining) {
-		refuse_connection(worker, conn, SMTP_REPLY_SHUTDOWN);
+		refuse_connection(worker, stream, SMTP_REPLY_SHUTDOWN);
 		return NULL;
 	}
 	session = slab_get(&worker->sessions);
 	if (!session) {
 		worker_count(worker, GATEWAY_SESSIONS_FULL);
-		refuse_connection(worker, conn, SMTP_REPLY_TOO_MANY_CONNECTIONS);
+		refuse_connection(worker, stream, SMTP_REPLY_TOO_MANY_CONNECTIONS);
 		return NULL;
 	}
 	worker_count(worker, GATEWAY_CONNECTIONS);
@@ -278,10 +274,10 @@ struct session *session_open(struct worker *worker, struct tcp_conn *conn)
 		session->next->link = &session->next;
 	worker->open = session;
 	session->worker = worker;
-	session->conn = conn;
+	session->stream = stream;
 	session->active_us = worker->now_us;
-	tcp_peer(conn, &session->peer, &port);
-	tcp_set_user(conn, session);
+	stream.ops->peer(stream.conn, &session->peer);
+	stream.ops->set_user(stream.conn, session);
 	smtp_session_init(&session->smtp, &worker->smtp, &worker->lines, &worker->blocks);
 	if (bare_lf_is_kept(worker, &session->peer))
 		session->smtp.bare_policy = SMTP_EOL_KEEP;
@@ -302,7 +298,7 @@ static void session_lost(struct session *session)
 	ip_addr_format(&session->peer, ip);
 	log_event(&worker->log, LOG_SEV_INFO, session->mail ? session->mail->id : NULL,
 		"event=lost client=[%s] during=%s", ip, session->mail ? "transaction" : "commands");
-	tcp_release(session->conn);
+	session->stream.ops->release(session->stream.conn);
 	session_free(session);
 }
 

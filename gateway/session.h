@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateway/stream.h"
 #include "gateway/worker.h"
 
 /* The receive window before and in DATA (DESIGN §3, Memory). */
@@ -7,12 +8,12 @@
 #define SESSION_WINDOW_DATA     262144
 
 /*
- * One connection: TCP below, SMTP above, and at most one mail under way.
+ * One connection: a stream below, SMTP above, and at most one mail under way.
  */
 struct session {
 	struct worker *worker;
 	struct session *next, **link; /* the worker's list of all */
-	struct tcp_conn *conn;
+	struct stream stream;
 	struct mail *mail;
 	struct smtp_session smtp;
 	struct wheel_timer timer;
@@ -24,7 +25,7 @@ struct session {
 };
 
 /* A connection was opened. NULL: it was refused, and the handle is no longer ours. */
-struct session *session_open(struct worker *worker, struct tcp_conn *conn);
+struct session *session_open(struct worker *worker, struct stream stream);
 /* Something happened to it (enum tcp_ready). */
 void session_ready(struct session *session, unsigned ready);
 /* Its timer ran out. */

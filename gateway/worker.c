@@ -16,6 +16,8 @@ COUNTERS_DEFINE(gateway, GATEWAY_COUNTERS)
 /* The longest nap where a device has no descriptor to wait for (DESIGN §3, Waiting). */
 #define NAP_US       50
 #define SLEEP_MAX_US 100000
+/* Poll rounds between two looks at the kernel's sockets while the lcore is awake. */
+#define KERNEL_ROUNDS 16
 /* The true time is read again at most this often. */
 #define UNIX_TIME_STEP_US 1000
 
@@ -89,6 +91,7 @@ void worker_fini(struct worker *worker)
 
 	for (unsigned i = 0; i < worker->n_lcores; i++)
 		lcore_free(worker->lcores[i]);
+	kernel_port_free(worker->kernel);
 	auth_engine_free(worker->auth);
 	handoff_free(worker->to_resolver);
 	handoff_free(worker->from_resolver);
@@ -114,22 +117,41 @@ static void read_clocks(struct worker *worker)
 	worker->now_us = now;
 }
 
-static unsigned take_connections(struct worker *worker, struct tcp_stack *tcp)
+/* Something happened to a connection (enum tcp_ready). */
+static void take_connection(struct worker *worker, struct stream stream, unsigned ready)
 {
-	struct tcp_conn *conn;
+	struct session *session = stream.ops->user(stream.conn);
+
+	if (!session && (ready & (TCP_READY_FAILED | TCP_READY_CLOSED)))
+		stream.ops->release(stream.conn);
+	else if (!session)
+		session = session_open(worker, stream);
+	if (session)
+		session_ready(session, ready);
+}
+
+static unsigned take_tcp(struct worker *worker, struct tcp_stack *tcp)
+{
+	struct stream stream = {.ops = &stream_tcp};
 	unsigned ready, n = 0;
 
-	for (; (conn = tcp_next_ready(tcp, &ready)) != NULL; n++) {
-		bool over = ready & (TCP_READY_FAILED | TCP_READY_CLOSED);
-		struct session *session = tcp_user(conn);
+	for (; (stream.conn = tcp_next_ready(tcp, &ready)) != NULL; n++)
+		take_connection(worker, stream, ready);
+	return n;
+}
 
-		if (!session && over)
-			tcp_release(conn);
-		else if (!session)
-			session = session_open(worker, conn);
-		if (session)
-			session_ready(session, ready);
-	}
+/* The kernel's sockets cost a system call to look at: once in a while, and after every sleep. */
+static unsigned take_kernel(struct worker *worker)
+{
+	struct stream stream = {.ops = &stream_kernel};
+	unsigned ready, n = 0;
+
+	if (!worker->kernel)
+		return 0;
+	if (worker->kernel_rounds++ % KERNEL_ROUNDS == 0)
+		n = kernel_port_poll(worker->kernel, worker->now_us);
+	for (; (stream.conn = kernel_next_ready(worker->kernel, &ready)) != NULL; n++)
+		take_connection(worker, stream, ready);
 	return n;
 }
 
@@ -201,8 +223,8 @@ static unsigned receive(struct worker *worker)
 	for (unsigned i = 0; i < worker->n_lcores; i++)
 		n += lcore_receive(worker->lcores[i], worker->now_us);
 	for (unsigned i = 0; i < worker->n_lcores; i++)
-		n += take_connections(worker, lcore_tcp(worker->lcores[i]));
-	return n;
+		n += take_tcp(worker, lcore_tcp(worker->lcores[i]));
+	return n + take_kernel(worker);
 }
 
 static unsigned send_all(struct worker *worker)
@@ -274,6 +296,7 @@ static void sleep_until_work(struct worker *worker)
 	}
 	worker_count(worker, GATEWAY_SLEEPS);
 	doorbell_wait(&worker->bell, worker->fds, worker->n_fds, us);
+	worker->kernel_rounds = 0;
 }
 
 /*
@@ -290,11 +313,14 @@ static unsigned patience_rounds(const struct worker *worker)
 
 static void listen_no_more(struct worker *worker)
 {
-	const struct config *config = worker->config;
+	for (unsigned i = 0; i < worker->n_lcores; i++) {
+		const struct config_listen *listen = worker->listens[i];
 
-	for (unsigned i = 0; i < worker->n_lcores; i++)
-		for (unsigned p = 0; p < config->listen[i].n_ports; p++)
-			tcp_unlisten(lcore_tcp(worker->lcores[i]), config->listen[i].ports[p]);
+		for (unsigned p = 0; p < listen->n_ports; p++)
+			tcp_unlisten(lcore_tcp(worker->lcores[i]), listen->ports[p]);
+	}
+	if (worker->kernel)
+		kernel_port_unlisten(worker->kernel);
 }
 
 /* SIGTERM: 421 to the idle, finish what is in DATA (DESIGN §7). True when nothing is left. */
@@ -315,6 +341,8 @@ static bool drain(struct worker *worker)
 	}
 	for (unsigned i = 0; i < worker->n_lcores; i++)
 		left += tcp_open_connections(lcore_tcp(worker->lcores[i]));
+	if (worker->kernel)
+		left += kernel_open_connections(worker->kernel);
 	return (left == 0 && worker->mails_out == 0) || worker->now_us > worker->drain_until_us;
 }
 

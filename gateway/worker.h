@@ -11,6 +11,7 @@
 #include "base/slab.h"
 #include "base/wheel.h"
 #include "dataplane/lcore.h"
+#include "dataplane/port/kernel_port.h"
 #include "gateway/control/config.h"
 #include "gateway/gateway_counters.h"
 #include "gateway/handoff.h"
@@ -73,10 +74,13 @@ struct worker {
 	struct spool_log *spool; /* its any-thread calls only */
 
 	struct lcore *lcores[CONFIG_MAX_LISTEN];
+	const struct config_listen *listens[CONFIG_MAX_LISTEN]; /* of each */
 	unsigned n_lcores;
 	int fds[CONFIG_MAX_LISTEN * PORT_MAX_FDS];
 	unsigned n_fds;
-	bool fdless_device; /* one of the devices has nothing to poll */
+	bool fdless_device;         /* one of the devices has nothing to poll */
+	struct kernel_port *kernel; /* senders on this machine; NULL: none */
+	unsigned kernel_rounds;
 
 	struct auth_engine *auth;
 	struct epoch_reader *epoch;

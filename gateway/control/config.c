@@ -284,6 +284,11 @@ static void check_whole(struct config_reader *reader)
 			group);
 }
 
+bool config_listen_is_kernel(const struct config_listen *listen)
+{
+	return strcmp(listen->device, "kernel") == 0;
+}
+
 const struct config_network *config_network_find(const struct config *config, const char *name)
 {
 	for (unsigned i = 0; i < config->n_networks; i++)

@@ -149,6 +149,9 @@ struct config_errors {
 int config_load(const char *path, struct config **out, struct config_errors *errors);
 void config_free(struct config *config);
 
+/* A kernel socket, not a device of our own. */
+bool config_listen_is_kernel(const struct config_listen *listen);
+
 /* The group of that name, or NULL. */
 const struct config_network *config_network_find(const struct config *config, const char *name);
 /* Whether `addr` is in the named group of networks. */

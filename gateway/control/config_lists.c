@@ -153,6 +153,7 @@ static bool device_is_known(struct bytes device)
 		bool argument;
 	} kinds[] = {
 		{BYTES("tap"), false},
+		{BYTES("kernel"), false},
 		{BYTES("tap:"), true},
 		{BYTES("af_packet:"), true},
 		{BYTES("af_xdp:"), true},
@@ -179,7 +180,7 @@ static void read_device(
 	if (!device_is_known(text))
 		config_fail(reader, node,
 			"is no device: write tap, tap:NAME, af_packet:INTERFACE, af_xdp:INTERFACE, "
-			"memif:PATH or pci:ADDRESS");
+			"memif:PATH, pci:ADDRESS or kernel");
 	listen->device = config_own(reader->config, text, false);
 }
 
