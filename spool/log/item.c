@@ -81,6 +81,11 @@ bool spool_item_held(const struct spool_item *item)
 	return atomic_load_explicit(&item->held, memory_order_relaxed);
 }
 
+uint32_t spool_item_recipients(const struct spool_item *item)
+{
+	return item->n_recipients;
+}
+
 struct item_memory *item_memory_new(struct item_account *account, const void *data, uint32_t len)
 {
 	uint64_t size = sizeof(struct item_memory) + len;

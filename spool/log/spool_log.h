@@ -107,6 +107,7 @@ void spool_log_forget(struct spool_log *log, struct spool_item *item);
 /* Any thread: what is left to do for a recipient after recovery (bit set = done). */
 bool spool_item_recipient_done(const struct spool_item *item, uint32_t recipient);
 bool spool_item_held(const struct spool_item *item);
+uint32_t spool_item_recipients(const struct spool_item *item);
 
 /*
  * Read a spool without changing it, daemon up or down: `fn` for every undelivered mail. 0 or

@@ -5,8 +5,9 @@
 struct log_ring;
 
 /*
- * Delivery: the index of undelivered mail, its retry schedule, and LMTP to the backends. All calls belong to the
- * delivery thread. Never waits for another stage: what it has to tell the log gathers until it is taken.
+ * Delivery: the index of undelivered mail, its retry schedule, and LMTP to the backends. All calls
+ * belong to the delivery thread. Never waits for another stage: what it has to tell the log gathers
+ * until it is taken.
  */
 struct delivery;
 
@@ -16,29 +17,30 @@ struct delivery;
 #define DELIVERY_INDEX_OCTETS 256
 
 struct delivery_backend {
-	const char *address;	/* unix:/path or tcp:HOST:PORT (tcp:[V6]:PORT) */
-	unsigned connections;	/* at once */
+	const char *address;  /* unix:/path or tcp:HOST:PORT (tcp:[V6]:PORT) */
+	unsigned connections; /* at once */
 };
 
 struct delivery_config {
 	struct delivery_backend backends[DELIVERY_MAX_BACKENDS];
 	unsigned n_backends;
-	const char *hostname; /* for LHLO */
+	const char *hostname;              /* for LHLO */
 	uint32_t retry_min_s, retry_max_s; /* back-off doubles between the two, with jitter */
-	uint32_t expire_s;		   /* after this a temporary failure counts as permanent */
+	uint32_t expire_s;                 /* after this a temporary failure counts as permanent */
 	uint32_t connect_timeout_ms, reply_timeout_ms;
 	uint64_t seed; /* for jitter */
 };
 
 /* `log` is read for bodies no longer in memory. 0 or -errno with the reason. */
-int delivery_new(const struct delivery_config *config, struct spool_log *log, struct log_ring *events,
-	struct delivery **out, struct text *why);
+int delivery_new(const struct delivery_config *config, struct spool_log *log,
+	struct log_ring *events, struct delivery **out, struct text *why);
 void delivery_free(struct delivery *delivery);
 
 /* Take a committed mail (and its item). */
 void delivery_add(struct delivery *delivery, struct spool_item *item, uint64_t now_us);
 
-/* Wait for sockets, timers, `wake_fd` (a doorbell; -1: none) or `timeout_ms`, and deal with what has come. */
+/* Wait for sockets, timers, `wake_fd` (a doorbell; -1: none) or `timeout_ms`, and deal with what
+ * has come. */
 void delivery_run_once(struct delivery *delivery, int wake_fd, int timeout_ms);
 
 /* What the log must be told: a recipient's end, or a change of hold. */
@@ -73,11 +75,13 @@ struct delivery_status {
 	uint64_t queue_id;
 	enum delivery_state state;
 	unsigned attempts;
-	uint64_t next_try_us;	/* 0: now or never */
+	uint64_t next_try_us;   /* 0: now or never */
 	const char *last_reply; /* the last temporary or permanent reply, or "" */
 };
 /* Calls `fn` for every undelivered mail, in queue id order is not promised. */
-void delivery_list(struct delivery *delivery, void (*fn)(void *arg, const struct delivery_status *status), void *arg);
+void delivery_list(struct delivery *delivery,
+	void (*fn)(void *arg, const struct delivery_status *status), void *arg);
 
 struct counter_block;
 const struct counter_block *delivery_counters(const struct delivery *delivery);
+const struct counter_block *delivery_backend_counters(const struct delivery *delivery);

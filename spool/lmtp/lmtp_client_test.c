@@ -1,0 +1,385 @@
+#include "spool/lmtp/lmtp_client.h"
+
+#include "base/testing.h"
+
+#define MAX_RCPT 8
+
+/* A conversation: what the server says after each of our turns, and what we said in all. */
+struct talk {
+	const char *name;
+	const char *server[10];
+	const char *ours;
+	struct lmtp_mail mail;
+	struct bytes parts[4];
+	const char *to[MAX_RCPT];
+	const char *results; /* a letter a recipient: s, d, f, upper case where unsure */
+	enum lmtp_state state;
+};
+
+#define PIPE "220 hi\r\n", "250-me\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 1000\r\n"
+#define BDAT "220 hi\r\n", "250-me\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n"
+#define BARE "220-hi\r\n220 there\r\n", "250 me\r\n"
+#define BODY "Subject: x\r\n\r\n.dot\r\nend\r\n"
+
+static const struct talk talks[] = {
+	{
+		.name = "one recipient by DATA",
+		.server = {PIPE, "250 ok\r\n250 2.1.5 ok\r\n", "354 go\r\n", "250 2.0.0 saved\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=25\r\nRCPT TO:<r@x>\r\nDATA\r\n"
+			"Subject: x\r\n\r\n..dot\r\nend\r\n.\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES(BODY)},
+		.to = {"r@x"},
+		.results = "s",
+	},
+	{
+		.name = "parameters only as announced, one command at a time",
+		.server = {BARE, "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 saved\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<>\r\nRCPT TO:<r@x>\r\nDATA\r\nA: "
+			"b\r\n\r\nx\r\n.\r\n",
+		.mail = {.reverse_path = BYTES(""), .eight_bit = true},
+		.parts = {BYTES("A: b\r\n"), BYTES(""), BYTES("\r\nx")},
+		.to = {"r@x"},
+		.results = "s",
+	},
+	{
+		.name = "bare line ends go by BDAT, untouched",
+		.server = {BDAT, "250 ok\r\n250 ok\r\n", "250 saved\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> BODY=8BITMIME\r\nRCPT TO:<r@x>\r\n"
+			"BDAT 14 LAST\r\nA: b\r\n\r\n.\n.\r\nM",
+		.mail = {.reverse_path = BYTES("a@b"), .eight_bit = true, .bare_eol = true},
+		.parts = {BYTES("A: b\r\n\r\n"), BYTES(".\n.\r\nM")},
+		.to = {"r@x"},
+		.results = "s",
+	},
+	{
+		.name = "bare line ends never go by DATA, flagged or not",
+		.server = {PIPE},
+		.ours = "LHLO mx\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("A: b\r\n\r\n\n.\r"), BYTES("\nMAIL FROM:<evil@x>\r\n")},
+		.to = {"r@x"},
+		.results = "f",
+	},
+	{
+		.name = "a CR at the very end is bare",
+		.server = {PIPE},
+		.ours = "LHLO mx\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("A: b\r\n\r\nx\r")},
+		.to = {"r@x"},
+		.results = "f",
+	},
+	{
+		.name = "SMTPUTF8 to a server without it fails for good",
+		.server = {BDAT},
+		.ours = "LHLO mx\r\n",
+		.mail = {.reverse_path = BYTES("a@b"), .utf8 = true},
+		.parts = {BYTES(BODY)},
+		.to = {"r@x", "s@x"},
+		.results = "ff",
+	},
+	{
+		.name = "SMTPUTF8 where it is announced",
+		.server = {"220 hi\r\n", "250-me\r\n250-PIPELINING\r\n250 SMTPUTF8\r\n",
+			"250 ok\r\n250 ok\r\n", "354 go\r\n", "250 saved\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SMTPUTF8\r\nRCPT "
+			"TO:<r@x>\r\nDATA\r\nx\r\n.\r\n",
+		.mail = {.reverse_path = BYTES("a@b"), .utf8 = true},
+		.parts = {BYTES("x\r\n")},
+		.to = {"r@x"},
+		.results = "s",
+	},
+	{
+		.name = "larger than announced fails for good",
+		.server = {"220 hi\r\n", "250-me\r\n250 SIZE 10\r\n"},
+		.ours = "LHLO mx\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("Subject: x\r\n")},
+		.to = {"r@x"},
+		.results = "f",
+	},
+	{
+		.name = "a reply for each accepted recipient, in order",
+		.server = {PIPE,
+			"250 ok\r\n250 ok\r\n550 5.1.1 who?\r\n250 ok\r\n450 4.2.1 later\r\n",
+			"354 go\r\n", "250-2.0.0 one\r\n250 2.0.0 more\r\n452 4.2.2 full\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\nRCPT TO:<2@x>\r\n"
+			"RCPT TO:<3@x>\r\nRCPT TO:<4@x>\r\nDATA\r\nx\r\n.\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x", "2@x", "3@x", "4@x"},
+		.results = "sfdd",
+	},
+	{
+		.name = "no recipient accepted: no DATA",
+		.server = {PIPE, "250 ok\r\n550 5.1.1 no\r\n451 later\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\nRCPT TO:<2@x>\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x", "2@x"},
+		.results = "fd",
+	},
+	{
+		.name = "MAIL refused counts for all",
+		.server = {PIPE, "451 4.3.0 no\r\n503 what?\r\n503 what?\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\nRCPT TO:<2@x>\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x", "2@x"},
+		.results = "dd",
+	},
+	{
+		.name = "DATA refused counts for those accepted",
+		.server = {PIPE, "250 ok\r\n250 ok\r\n550 no\r\n", "452 4.3.1 disk\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\nRCPT "
+			"TO:<2@x>\r\nDATA\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x", "2@x"},
+		.results = "df",
+	},
+	{
+		.name = "the server goes away before the content",
+		.server = {PIPE, "250 ok\r\n421 4.3.2 bye\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\nRCPT TO:<2@x>\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x", "2@x"},
+		.results = "dd",
+		.state = LMTP_FAILED,
+	},
+	{
+		.name = "the connection ends between two final replies: the second is unsure",
+		.server = {PIPE, "250 ok\r\n250 ok\r\n250 ok\r\n", "354 go\r\n", "250 saved\r\n",
+			"EOF"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\nRCPT "
+			"TO:<2@x>\r\nDATA\r\n"
+			"x\r\n.\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x", "2@x"},
+		.results = "sD",
+		.state = LMTP_FAILED,
+	},
+	{
+		.name = "nonsense instead of a reply",
+		.server = {PIPE, "hello\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x"},
+		.results = "d",
+		.state = LMTP_FAILED,
+	},
+	{
+		.name = "lines of one reply with different codes",
+		.server = {PIPE, "250-ok\r\n550 no\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x"},
+		.results = "d",
+		.state = LMTP_FAILED,
+	},
+	{
+		.name = "a reply to nothing",
+		.server = {PIPE, "250 ok\r\n250 ok\r\n250 and?\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<1@x>\r\n",
+		.mail.reverse_path = BYTES("a@b"),
+		.parts = {BYTES("x\r\n")},
+		.to = {"1@x"},
+		.results = "d",
+		.state = LMTP_FAILED,
+	},
+};
+
+struct side {
+	struct lmtp_client c;
+	char sent[4096];
+	size_t n_sent;
+};
+
+static void pull(struct side *s, size_t cap)
+{
+	uint8_t buf[4096];
+	size_t n;
+
+	while ((n = lmtp_client_output(&s->c, buf, cap, 0))) {
+		assert_true(n <= cap && s->n_sent + n < sizeof(s->sent));
+		memcpy(s->sent + s->n_sent, buf, n);
+		s->n_sent += n;
+	}
+	s->sent[s->n_sent] = '\0';
+}
+
+static void say(struct side *s, const char *text, bool bytewise)
+{
+	if (strcmp(text, "EOF") == 0) {
+		lmtp_client_ended(&s->c, "connection closed");
+		return;
+	}
+	for (size_t i = 0; bytewise && text[i]; i++)
+		lmtp_client_input(&s->c, bytes_of(text + i, 1), 0);
+	if (!bytewise)
+		lmtp_client_input(&s->c, bytes_str(text), 0);
+}
+
+static char letter(const struct lmtp_result *r)
+{
+	static const char letters[] = {'p', 's', 'd', 'f'};
+
+	assert_true(r->outcome == LMTP_PENDING || r->dsn[1] == '.');
+	return r->unsure ? (char)ascii_upper(letters[r->outcome]) : letters[r->outcome];
+}
+
+static void converse(const struct talk *t, size_t cap, bool bytewise)
+{
+	struct lmtp_recipient recipients[MAX_RCPT] = {0};
+	struct lmtp_mail mail = t->mail;
+	struct side s = {0};
+	char results[MAX_RCPT + 1] = "";
+	unsigned turn = 0;
+
+	mail.parts = t->parts;
+	for (; mail.n_parts < 4 && t->parts[mail.n_parts].data; mail.n_parts++)
+		;
+	mail.recipients = recipients;
+	for (; mail.n_recipients < MAX_RCPT && t->to[mail.n_recipients]; mail.n_recipients++)
+		recipients[mail.n_recipients].address = bytes_str(t->to[mail.n_recipients]);
+	lmtp_client_init(&s.c, "mx", 1000, 0);
+	for (; turn < 2; turn++) {
+		pull(&s, cap);
+		say(&s, t->server[turn], bytewise);
+	}
+	assert_int_equal(s.c.state, LMTP_READY);
+	lmtp_client_send(&s.c, &mail, 0);
+	for (; t->server[turn]; turn++) {
+		pull(&s, cap);
+		say(&s, t->server[turn], bytewise);
+	}
+	for (unsigned i = 0; i < mail.n_recipients; i++)
+		results[i] = letter(&recipients[i].result);
+	if (strcmp(s.sent, t->ours) != 0 || strcmp(results, t->results) != 0)
+		fail_msg("%s: sent \"%s\", results %s", t->name, s.sent, results);
+	assert_int_equal(s.c.state, t->state ? t->state : LMTP_READY);
+}
+
+static void conversations_go_as_the_table_says_whole_and_byte_by_byte(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++) {
+		converse(&talks[i], 4096, false);
+		converse(&talks[i], 4096, true);
+		converse(&talks[i], 2, false);
+		converse(&talks[i], 7, true);
+	}
+}
+
+/* Greeting and LHLO are over. */
+static void ready(struct side *s)
+{
+	memset(s, 0, sizeof(*s));
+	lmtp_client_init(&s->c, "mx", 1000, 0);
+	say(s, "220 hi\r\n", false);
+	pull(s, 4096);
+	say(s, "250-me\r\n250 PIPELINING\r\n", false);
+	assert_int_equal(s->c.state, LMTP_READY);
+	s->n_sent = 0;
+}
+
+static void the_second_mail_on_a_connection_begins_with_rset(void **state)
+{
+	struct lmtp_recipient to = {.address = BYTES("r@x")};
+	const struct bytes part = BYTES("x\r\n");
+	struct lmtp_mail mail = {.reverse_path = BYTES("a@b"),
+		.parts = &part,
+		.n_parts = 1,
+		.recipients = &to,
+		.n_recipients = 1};
+	struct side s;
+
+	(void)state;
+	ready(&s);
+	for (unsigned i = 0; i < 2; i++) {
+		s.n_sent = 0;
+		lmtp_client_send(&s.c, &mail, 0);
+		pull(&s, 4096);
+		say(&s, i ? "250 reset\r\n250 ok\r\n250 ok\r\n" : "250 ok\r\n250 ok\r\n", false);
+		pull(&s, 4096);
+		say(&s, "354 go\r\n", false);
+		pull(&s, 4096);
+		say(&s, "250 2.6.0 saved\r\n", false);
+		assert_int_equal(s.c.state, LMTP_READY);
+		assert_int_equal(to.result.outcome, LMTP_DELIVERED);
+		assert_string_equal(to.result.dsn, "2.6.0");
+		assert_string_equal(to.result.text, "250 2.6.0 saved");
+	}
+	assert_non_null(strstr(s.sent, "RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<r@x>\r\nDATA\r\n"));
+	lmtp_client_quit(&s.c);
+	pull(&s, 4096);
+	assert_non_null(strstr(s.sent, "QUIT\r\n"));
+}
+
+static void a_silent_server_fails_the_mail_at_the_deadline_and_not_before(void **state)
+{
+	struct lmtp_recipient to = {.address = BYTES("r@x")};
+	struct lmtp_mail mail = {
+		.reverse_path = BYTES("a@b"), .recipients = &to, .n_recipients = 1};
+	uint8_t buf[100];
+	struct side s;
+
+	(void)state;
+	ready(&s);
+	assert_true(lmtp_client_deadline(&s.c) == UINT64_MAX);
+	lmtp_client_send(&s.c, &mail, 5000);
+	assert_true(lmtp_client_output(&s.c, buf, sizeof(buf), 5100) > 0);
+	assert_int_equal(lmtp_client_deadline(&s.c), 6100);
+	lmtp_client_tick(&s.c, 6099);
+	assert_int_equal(s.c.state, LMTP_BUSY);
+	lmtp_client_tick(&s.c, 6100);
+	assert_int_equal(s.c.state, LMTP_FAILED);
+	assert_int_equal(to.result.outcome, LMTP_TEMPORARY);
+	assert_false(to.result.unsure);
+}
+
+static void an_address_cannot_smuggle_a_command(void **state)
+{
+	struct lmtp_recipient to = {.address = BYTES("r@x>\r\nRCPT TO:<evil@x")};
+	struct lmtp_mail mail = {
+		.reverse_path = BYTES("a@b"), .recipients = &to, .n_recipients = 1};
+	struct side s;
+
+	(void)state;
+	ready(&s);
+	lmtp_client_send(&s.c, &mail, 0);
+	pull(&s, 4096);
+	assert_int_equal(s.n_sent, 0);
+	assert_int_equal(to.result.outcome, LMTP_PERMANENT);
+}
+
+static void endless_replies_are_cut_off(void **state)
+{
+	struct side s = {0};
+
+	(void)state;
+	lmtp_client_init(&s.c, "mx", 1000, 0);
+	for (unsigned i = 0; i < LMTP_REPLY_LINES; i++)
+		say(&s, "220-more\r\n", false);
+	assert_int_equal(s.c.state, LMTP_OPENING);
+	say(&s, "220-more\r\n", false);
+	assert_int_equal(s.c.state, LMTP_FAILED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(conversations_go_as_the_table_says_whole_and_byte_by_byte),
+		cmocka_unit_test(the_second_mail_on_a_connection_begins_with_rset),
+		cmocka_unit_test(a_silent_server_fails_the_mail_at_the_deadline_and_not_before),
+		cmocka_unit_test(an_address_cannot_smuggle_a_command),
+		cmocka_unit_test(endless_replies_are_cut_off),
+	};
+
+	return cmocka_run_group_tests_name("spool/lmtp client", tests, NULL, NULL);
+}

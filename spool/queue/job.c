@@ -1,0 +1,114 @@
+#include "spool/queue/job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void join(struct job *job, struct job **all)
+{
+	job->all_next = *all;
+	job->all_link = all;
+	if (*all)
+		(*all)->all_link = &job->all_next;
+	*all = job;
+}
+
+int job_open(struct spool_log *log, struct index_entry *entry, struct job **all, struct job **out)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	r = spool_view_open(log, entry->item, &job->view);
+	if (r != 0) {
+		free(job);
+		return r;
+	}
+	join(job, all);
+	job->entry = entry;
+	job->numbers = calloc(job->view.envelope.n_recipients, sizeof(*job->numbers));
+	job->mail.recipients =
+		calloc(job->view.envelope.n_recipients, sizeof(*job->mail.recipients));
+	if (!job->numbers || !job->mail.recipients) {
+		job_close(job);
+		return -ENOMEM;
+	}
+	*out = job;
+	return 0;
+}
+
+void job_close(struct job *job)
+{
+	*job->all_link = job->all_next;
+	if (job->all_next)
+		job->all_next->all_link = job->all_link;
+	spool_view_close(&job->view);
+	free(job->numbers);
+	free(job->mail.recipients);
+	free(job);
+}
+
+static enum job_group group_of(const struct spool_envelope *e, uint32_t recipient)
+{
+	return e->flags & SPOOL_MAIL_QUARANTINE ||
+			       e->recipients[recipient].flags & SPOOL_RCPT_QUARANTINE
+		       ? JOB_QUARANTINE
+		       : JOB_PLAIN;
+}
+
+static void gather(struct job *job)
+{
+	const struct spool_envelope *e = &job->view.envelope;
+	struct lmtp_mail *m = &job->mail;
+
+	m->n_recipients = 0;
+	for (uint32_t i = 0; i < e->n_recipients; i++) {
+		if (group_of(e, i) != job->group || index_is_done(job->entry, i) ||
+			index_is_failed(job->entry, i))
+			continue;
+		m->recipients[m->n_recipients].address = e->recipients[i].address;
+		job->numbers[m->n_recipients++] = i;
+	}
+}
+
+static void add_part(struct job *job, struct bytes part)
+{
+	if (part.len)
+		job->parts[job->mail.n_parts++] = part;
+}
+
+/* What is sent: fields in front, then the content without the cuts. */
+static void assemble(struct job *job)
+{
+	const struct spool_envelope *e = &job->view.envelope;
+	uint32_t from = 0;
+
+	job->mail.n_parts = 0;
+	job->mail.parts = job->parts;
+	if (job->group == JOB_QUARANTINE)
+		add_part(job, e->quarantine_prepend);
+	add_part(job, e->prepend);
+	for (uint32_t i = 0; i < e->n_cuts; i++) {
+		add_part(job, bytes_slice(job->view.content, from, e->cuts[i].from - from));
+		from = e->cuts[i].to;
+	}
+	add_part(job, bytes_from(job->view.content, from));
+}
+
+bool job_next(struct job *job)
+{
+	const struct spool_envelope *e = &job->view.envelope;
+
+	job->mail.reverse_path = e->reverse_path;
+	job->mail.eight_bit = (e->flags & SPOOL_MAIL_8BIT) != 0;
+	job->mail.utf8 = (e->flags & SPOOL_MAIL_UTF8) != 0;
+	job->mail.bare_eol = (e->flags & SPOOL_MAIL_BARE_EOL) != 0;
+	for (; job->group < JOB_GROUPS; job->group++) {
+		gather(job);
+		if (job->mail.n_recipients) {
+			assemble(job);
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,36 @@
+/*
+ * One attempt to deliver one mail: its bytes at hand, and the transactions it takes. Recipients
+ * whose copy is marked for Junk get one of their own, since what stands in front differs.
+ */
+#pragma once
+
+#include "spool/lmtp/lmtp_client.h"
+#include "spool/queue/index.h"
+
+/* Fields in front, and the content between cuts. */
+#define JOB_PARTS_MAX (2u + SPOOL_MAX_CUTS + 1u)
+
+enum job_group { JOB_PLAIN, JOB_QUARANTINE, JOB_GROUPS };
+
+struct job {
+	struct lmtp_mail mail; /* the transaction at hand; first, so that it leads to the job */
+	struct job *next;
+	struct job *all_next, **all_link; /* in the list of all */
+	struct index_entry *entry;
+	struct spool_view view;
+	enum job_group group;
+	uint32_t *numbers; /* of the recipients in the transaction */
+	struct bytes parts[JOB_PARTS_MAX];
+	uint32_t temporary; /* recipients to try again */
+};
+
+/* Joins the list of `all`. 0 or -errno: the bytes cannot be had. */
+int job_open(struct spool_log *log, struct index_entry *entry, struct job **all, struct job **out);
+void job_close(struct job *job);
+/* Prepares the next transaction; false when all groups were dealt with. */
+bool job_next(struct job *job);
+
+static inline struct job *job_of(struct lmtp_mail *mail)
+{
+	return (struct job *)mail;
+}
