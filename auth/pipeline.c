@@ -111,7 +111,7 @@ static bool spf_done(const struct auth_mail *mail)
 static bool all_done(const struct auth_mail *mail)
 {
 	return spf_done(mail) && mail->iprev.done && dkim_verifier_done(mail->dkim) &&
-	       (!mail->dmarc || dmarc_eval_done(mail->dmarc));
+	       arc_verifier_done(mail->arc) && (!mail->dmarc || dmarc_eval_done(mail->dmarc));
 }
 
 static void become_ready(struct auth_mail *mail, uint64_t now_us)
@@ -204,7 +204,11 @@ static bool begin_evaluations(struct auth_mail *mail)
 	iprev_begin(&mail->iprev, &mail->asks, &mail->client);
 	mail->dkim = dkim_verifier_new(
 		&mail->arena, &mail->asks, engine->queue, &engine->config.dkim, mail->now_unix_s);
-	return mail->dkim != NULL;
+	if (!mail->dkim)
+		return false;
+	mail->arc = arc_verifier_new(
+		&mail->arena, &mail->asks, engine->queue, mail->dkim, &engine->config.dkim);
+	return mail->arc != NULL;
 }
 
 static struct auth_mail *new_mail(struct auth_engine *engine)
@@ -259,6 +263,8 @@ void auth_mail_end(struct auth_mail *mail)
 {
 	struct auth_engine *engine = mail->engine;
 
+	if (mail->arc)
+		arc_verifier_fini(mail->arc);
 	if (mail->dkim)
 		dkim_verifier_fini(mail->dkim);
 	auth_link_remove(&mail->in_asking);
@@ -280,6 +286,7 @@ static void header_ended(struct auth_mail *mail, uint64_t now_us)
 	mail->phase = AUTH_PHASE_BODY;
 	mail->header_us = now_us;
 	dkim_verifier_header_end(mail->dkim);
+	arc_verifier_header_end(mail->arc);
 }
 
 /* Takes what belongs to the header section off the front of *content, or finishes the section. */

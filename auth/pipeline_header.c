@@ -41,6 +41,7 @@ static void on_from(struct auth_mail *mail, const struct field *field)
 void pipeline_header_field(struct auth_mail *mail, const struct field *field)
 {
 	dkim_verifier_field(mail->dkim, field);
+	arc_verifier_field(mail->arc, field);
 	if (is_to_be_cut(mail, field))
 		note_cut(mail, field);
 	else if (field_is(field, BYTES("From")))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "auth/arc/arc.h"
 #include "auth/dns/dns_asks.h"
 #include "auth/iprev.h"
 #include "auth/message/mailbox.h"
@@ -46,6 +47,7 @@ struct auth_mail {
 	enum mailbox_status from_status;
 	struct mailbox_domains from;
 	struct dkim_verifier *dkim;
+	struct arc_verifier *arc;
 	struct dmarc_eval *dmarc; /* NULL unless there is one author domain */
 	bool identified;          /* dmarc has been told of SPF and DKIM */
 

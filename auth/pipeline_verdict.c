@@ -93,6 +93,16 @@ static void fill_dkim(struct auth_mail *mail)
 		verdict->dkim[i] = *dkim_verifier_result(mail->dkim, i);
 }
 
+static void fill_arc(struct auth_mail *mail)
+{
+	mail->verdict.arc = (struct auth_arc){
+		.result = arc_verifier_result(mail->arc),
+		.chain_length = arc_verifier_chain_length(mail->arc),
+		.reason = arc_verifier_reason(mail->arc),
+		.sealer = arc_verifier_sealer(mail->arc),
+	};
+}
+
 /* Without one author domain there is nothing to evaluate (DESIGN §7). */
 static void fill_no_author(const struct auth_mail *mail, struct auth_dmarc *dmarc)
 {
@@ -169,6 +179,7 @@ void pipeline_verdict_fill(struct auth_mail *mail)
 	verdict->iprev.result = mail->iprev.result;
 	verdict->iprev.name = mail->iprev.name;
 	fill_dkim(mail);
+	fill_arc(mail);
 	fill_dmarc(mail);
 	fill_temporary(verdict);
 	text_init(&results, mail->results, sizeof(mail->results));

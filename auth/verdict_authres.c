@@ -108,7 +108,7 @@ void verdict_authres_write(const struct auth_verdict *verdict,
 	if (verdict->n_dkim == 0)
 		authres_method(&ar, "dkim", AUTH_NONE);
 	put_dmarc(&ar, &verdict->dmarc);
-	if (verdict->arc.chain_length > 0)
+	if (verdict->arc.result != AUTH_NONE)
 		put_arc(&ar, &verdict->arc);
 	authres_end(&ar);
 }
