@@ -228,6 +228,8 @@ bool mock_wire_step(struct mock_wire *w, uint64_t until_us)
 	for (unsigned side = 0; side < 2; side++) {
 		uint64_t at;
 
+		if (!w->stacks[side])
+			continue;
 		tcp_flush(w->stacks[side], w->now_us);
 		at = tcp_timers(w->stacks[side], w->now_us);
 		if (at < next)
@@ -241,7 +243,8 @@ bool mock_wire_step(struct mock_wire *w, uint64_t until_us)
 	if (next > w->now_us)
 		w->now_us = next;
 	for (unsigned side = 0; side < 2; side++)
-		tcp_timers(w->stacks[side], w->now_us);
+		if (w->stacks[side])
+			tcp_timers(w->stacks[side], w->now_us);
 	while (w->flight_count > 0 && w->flights[0].at_us <= w->now_us) {
 		struct mock_flight f = pop(w);
 
@@ -295,6 +298,8 @@ void mock_wire_init(struct mock_wire *w, uint64_t seed, const struct tcp_config 
 		net->side = side;
 		net->mss = v6 ? 1440 : 1460;
 		net->addr = v6 ? ip_addr_v6(octets) : ip_addr_v4(0xc0000201 + side);
+		if (!configs[side])
+			continue;
 		err = tcp_stack_new(configs[side], net, &w->pool, w->now_us, &w->stacks[side]);
 		assert(!err);
 	}

@@ -8,7 +8,7 @@
 #include "dataplane/tcp/tcp.h"
 #include "dataplane/tcp/tcp_stack_priv.h"
 
-#define MOCK_WIRE_LIMIT 65536u
+#define MOCK_WIRE_LIMIT 4096u /* segments under way; more are lost */
 
 /* What the wire does, in thousandths of the segments where not said otherwise. */
 struct mock_faults {
@@ -53,6 +53,7 @@ struct mock_wire {
 };
 
 struct tcp_config mock_config(void);
+/* `a` NULL: only side 1 has a stack, and the test plays the other. */
 void mock_wire_init(struct mock_wire *w, uint64_t seed, const struct tcp_config *a,
 	const struct tcp_config *b, bool v6);
 /* Ends both stacks; true if every packet came back. */

@@ -16,7 +16,7 @@ void rig_init(struct rig *r, const struct tcp_config *config, uint32_t receive_w
 	struct tcp_config c = config ? *config : mock_config();
 
 	memset(r, 0, sizeof(*r));
-	mock_wire_init(&r->w, 1, &c, &c, false);
+	mock_wire_init(&r->w, 1, NULL, &c, false);
 	r->w.filter = keep;
 	r->w.filter_arg = r;
 	r->stack = r->w.stacks[1];
