@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dataplane/lcore_mesh.h"
 #include "dataplane/net/net.h"
 #include "dataplane/port/port.h"
 #include "dataplane/tcp/tcp.h"
@@ -12,9 +13,15 @@
 struct lcore;
 
 struct lcore_config {
-	unsigned index;        /* which of the io lcores this is, from 0 */
-	unsigned count;        /* how many there are */
-	struct net_config net; /* mac, mtu and checksum fields are filled from the port */
+	unsigned index; /* which of the io lcores this is, from 0 */
+	unsigned count; /* how many there are */
+	/*
+	 * Joins the lcores of one device; NULL where this is its only one. Flows then go by hash,
+	 * whichever queue their packets come to. Connections that lcores open themselves
+	 * (tcp_connect()) are found only where there is one lcore.
+	 */
+	struct lcore_mesh *mesh;
+	struct net_config net; /* what depends on port and mesh is filled in */
 	struct tcp_config tcp;
 };
 
@@ -24,9 +31,18 @@ void lcore_free(struct lcore *lcore);
 struct tcp_stack *lcore_tcp(struct lcore *lcore);
 struct net *lcore_net(struct lcore *lcore);
 
+struct counter_block;
+const struct counter_block *lcore_counters(const struct lcore *lcore);
+
 /* Receive one burst, run timers. Returns the packets received: 0 many times in a row means idle. */
 unsigned lcore_receive(struct lcore *lcore, uint64_t now_us);
 /* Flush TCP and hand frames to the device. Returns the packets sent. */
 unsigned lcore_send(struct lcore *lcore, uint64_t now_us);
 /* The next time lcore_receive() must run even if no packet comes. */
 uint64_t lcore_next_deadline_us(const struct lcore *lcore);
+
+/*
+ * Packets from other lcores wait. A sleeper looks here between doorbell_prepare() and sleep; its
+ * doorbell is lcore_mesh_set_bell()'s.
+ */
+bool lcore_has_work(const struct lcore *lcore);

@@ -1,7 +1,7 @@
 /*
- * An echo server on one io lcore, for the end-to-end tests of the dataplane: everything that is
- * received comes back, on every port given. Prints "ready" once packets are taken, and ends, with
- * the counters on standard output, when its standard input does.
+ * An echo server on one or more io lcores, for the end-to-end tests of the dataplane: everything
+ * that is received comes back, on every port given. Prints "ready" once packets are taken, and
+ * ends, with the counters on standard output, when its standard input does.
  */
 #include "base/clock.h"
 #include "base/counters.h"
@@ -28,10 +28,18 @@ struct options {
 	unsigned n_ports;
 };
 
+struct thread {
+	unsigned index;
+	pthread_t id;
+	struct lcore *lcore;
+	struct doorbell bell;
+};
+
 static struct {
 	struct options options;
 	struct port *port;
-	struct lcore *lcore;
+	struct lcore_mesh *mesh;
+	struct thread threads[PORT_MAX_QUEUES];
 	_Atomic bool stop;
 } self;
 
@@ -73,6 +81,15 @@ static void parse_port(const char *text, struct options *o)
 	o->ports[o->n_ports++] = (uint16_t)port;
 }
 
+static void parse_lcores(const char *text, struct options *o)
+{
+	uint64_t n;
+
+	if (bytes_to_u64(bytes_str(text), PORT_MAX_QUEUES, &n) < 0 || n == 0)
+		fail("lcores", text);
+	o->port.queues = o->lcore.count = (unsigned)n;
+}
+
 static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option names[] = {
@@ -80,6 +97,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{"address", required_argument, NULL, 'a'},
 		{"gateway", required_argument, NULL, 'g'},
 		{"port", required_argument, NULL, 'p'},
+		{"lcores", required_argument, NULL, 'l'},
 		{0},
 	};
 	int c;
@@ -90,9 +108,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case 'a': parse_address(optarg, o); break;
 		case 'g': parse_gateway(optarg, o); break;
 		case 'p': parse_port(optarg, o); break;
+		case 'l': parse_lcores(optarg, o); break;
 		default: exit(64);
 		}
 	}
+	if (o->lcore.count == 0)
+		parse_lcores("1", o);
 	if (!o->port.device)
 		fail("--device", "missing");
 }
@@ -101,9 +122,7 @@ static void configure(struct options *o)
 {
 	struct tcp_config *tcp = &o->lcore.tcp;
 
-	o->port.queues = 1;
 	o->port.packets = 16384;
-	o->lcore.count = 1;
 	*tcp = (struct tcp_config){
 		.max_connections = 1024,
 		.max_half_open = 256,
@@ -143,47 +162,51 @@ static void serve(struct tcp_conn *conn, unsigned ready)
 		tcp_close(conn);
 }
 
-static void sleep_until(const int *fds, unsigned n_fds, uint64_t deadline_us)
+static void sleep_until(struct thread *t, const int *fds, unsigned n_fds, uint64_t deadline_us)
 {
-	struct pollfd polled[PORT_MAX_FDS];
-	uint64_t now_us = clock_mono_us(), wait_us;
+	struct pollfd polled[PORT_MAX_FDS + 1];
+	uint64_t now_us = clock_mono_us(), wait_us = n_fds ? SLEEP_MAX_US : NAP_US;
+	struct timespec timeout = {0};
 
 	if (deadline_us <= now_us)
 		return;
-	wait_us = deadline_us - now_us < SLEEP_MAX_US ? deadline_us - now_us : SLEEP_MAX_US;
-	if (n_fds == 0) {
-		usleep(wait_us < NAP_US ? (useconds_t)wait_us : NAP_US);
-		return;
-	}
+	if (deadline_us - now_us < wait_us)
+		wait_us = deadline_us - now_us;
+	timeout.tv_nsec = (long)wait_us * 1000;
 	for (unsigned i = 0; i < n_fds; i++)
 		polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-	struct timespec timeout = {0, (long)wait_us * 1000};
-
-	ppoll(polled, n_fds, &timeout, NULL);
+	polled[n_fds] = (struct pollfd){.fd = doorbell_fd(&t->bell), .events = POLLIN};
+	doorbell_prepare(&t->bell);
+	if (lcore_has_work(t->lcore)) {
+		doorbell_cancel(&t->bell);
+		return;
+	}
+	ppoll(polled, n_fds + 1, &timeout, NULL);
+	doorbell_clear(&t->bell);
 }
 
 static void *run(void *arg)
 {
+	struct thread *t = arg;
 	int fds[PORT_MAX_FDS];
-	unsigned n_fds = port_fds(self.port, 0, fds), idle = 0, ready;
+	unsigned n_fds = port_fds(self.port, t->index, fds), idle = 0, ready;
 	struct clock_fast clock;
 	struct tcp_conn *conn;
 
-	(void)arg;
-	if (port_env_register_thread(0) < 0)
+	if (port_env_register_thread(t->index) < 0)
 		fail("thread", "cannot be registered");
 	clock_fast_init(&clock);
 	while (!atomic_load_explicit(&self.stop, memory_order_relaxed)) {
-		unsigned work = lcore_receive(self.lcore, clock_fast_us(&clock));
+		unsigned work = lcore_receive(t->lcore, clock_fast_us(&clock));
 
-		while ((conn = tcp_next_ready(lcore_tcp(self.lcore), &ready))) {
+		while ((conn = tcp_next_ready(lcore_tcp(t->lcore), &ready))) {
 			serve(conn, ready);
 			work++;
 		}
-		work += lcore_send(self.lcore, clock_fast_us(&clock));
+		work += lcore_send(t->lcore, clock_fast_us(&clock));
 		idle = work ? 0 : idle + 1;
 		if (idle > EMPTY_POLLS_BEFORE_SLEEP)
-			sleep_until(fds, n_fds, lcore_next_deadline_us(self.lcore));
+			sleep_until(t, fds, n_fds, lcore_next_deadline_us(t->lcore));
 	}
 	port_env_unregister_thread();
 	return NULL;
@@ -196,55 +219,97 @@ static bool print_stat(void *arg, const char *name, uint64_t value)
 	return true;
 }
 
-static void print_block(const struct counter_block *block)
+static void print_counter(
+	void *arg, const char *set, const char *name, const char *help, uint64_t value)
 {
-	for (size_t i = 0; block && i < block->set->count; i++) {
-		uint64_t value = counter_get(&block->values[i]);
+	(void)arg, (void)set, (void)help;
+	if (value)
+		printf("%s %llu\n", name, (unsigned long long)value);
+}
 
-		if (value)
-			printf("%s %llu\n", block->set->entries[i].name, (unsigned long long)value);
+static void print_counters(void)
+{
+	static struct counters_registry registry;
+
+	counters_registry_init(&registry);
+	for (unsigned i = 0; i < self.options.lcore.count; i++) {
+		struct lcore *lcore = self.threads[i].lcore;
+
+		counters_register(&registry, lcore_counters(lcore));
+		counters_register(&registry, net_counters(lcore_net(lcore)));
+		counters_register(&registry, tcp_counters(lcore_tcp(lcore)));
+	}
+	port_stats(self.port, print_stat, NULL);
+	counters_each(&registry, print_counter, NULL);
+}
+
+static void make_lcore(struct thread *t, unsigned index)
+{
+	struct lcore_config config = self.options.lcore;
+
+	t->index = config.index = index;
+	config.mesh = self.mesh;
+	if (doorbell_init(&t->bell) < 0 ||
+		lcore_new(self.port, index, &config, clock_mono_us(), &t->lcore) < 0)
+		fail("lcore", "no memory");
+	if (self.mesh)
+		lcore_mesh_set_bell(self.mesh, index, &t->bell);
+	for (unsigned i = 0; i < self.options.n_ports; i++) {
+		if (tcp_listen(lcore_tcp(t->lcore), self.options.ports[i], WINDOW) < 0)
+			fail("listen", "refused");
 	}
 }
 
 static void start(struct text *why)
 {
-	uint64_t now_us = clock_mono_us();
+	unsigned count = self.options.lcore.count;
+	uint8_t rss_key[RSS_KEY_LEN];
 
-	if (port_env_init(1, 128, why) < 0)
+	if (port_env_init(count, 128, why) < 0)
 		fail("environment", text_str(why));
 	if (port_open(&self.options.port, &self.port, why) < 0)
 		fail("device", text_str(why));
-	if (lcore_new(self.port, 0, &self.options.lcore, now_us, &self.lcore) < 0)
-		fail("lcore", "no memory");
-	for (unsigned i = 0; i < self.options.n_ports; i++) {
-		if (tcp_listen(lcore_tcp(self.lcore), self.options.ports[i], WINDOW) < 0)
-			fail("listen", "refused");
+	if (getrandom(rss_key, sizeof(rss_key), 0) < 0 ||
+		(count > 1 && lcore_mesh_new(count, rss_key, &self.mesh) < 0))
+		fail("mesh", "no memory");
+	for (unsigned i = 0; i < count; i++)
+		make_lcore(&self.threads[i], i);
+	for (unsigned i = 0; i < count; i++) {
+		if (pthread_create(&self.threads[i].id, NULL, run, &self.threads[i]) != 0)
+			fail("thread", "cannot be made");
 	}
+}
+
+static void stop(void)
+{
+	unsigned count = self.options.lcore.count;
+
+	atomic_store(&self.stop, true);
+	for (unsigned i = 0; i < count; i++)
+		pthread_join(self.threads[i].id, NULL);
+	print_counters();
+	for (unsigned i = 0; i < count; i++) {
+		lcore_free(self.threads[i].lcore);
+		doorbell_fini(&self.threads[i].bell);
+	}
+	lcore_mesh_free(self.mesh);
+	port_close(self.port);
+	port_env_fini();
 }
 
 int main(int argc, char **argv)
 {
 	char why_buf[1024], byte;
 	struct text why;
-	pthread_t thread;
 
 	text_init(&why, why_buf, sizeof(why_buf));
 	parse_options(argc, argv, &self.options);
 	configure(&self.options);
 	start(&why);
-	if (pthread_create(&thread, NULL, run, NULL) != 0)
-		fail("thread", "cannot be made");
 	printf("ready %s\n", port_get_info(self.port)->kernel_name);
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
-	atomic_store(&self.stop, true);
-	pthread_join(thread, NULL);
-	port_stats(self.port, print_stat, NULL);
-	print_block(net_counters(lcore_net(self.lcore)));
-	print_block(tcp_counters(lcore_tcp(self.lcore)));
-	lcore_free(self.lcore);
-	port_close(self.port);
-	port_env_fini();
+	stop();
 	return 0;
 }

@@ -2,7 +2,7 @@
 """The dataplane against the kernel: lcore_echo on a device in a network namespace, and the kernel's
 ping and TCP on the other end of the wire.
 
-usage: lcore_test.py LCORE_ECHO tap|af_packet|af_xdp [CASE...]
+usage: lcore_test.py LCORE_ECHO tap|af_packet|af_xdp LCORES [CASE...]
 """
 import ctypes
 import hashlib
@@ -39,8 +39,8 @@ def enter(namespace):
 class Wire:
     """Client namespace, device and lcore_echo; takes everything away at the end."""
 
-    def __init__(self, program, kind):
-        self.program, self.kind, self.echo = program, kind, None
+    def __init__(self, program, kind, lcores):
+        self.program, self.kind, self.lcores, self.echo = program, kind, lcores, None
         self.client = f"pgc{os.getpid()}"
         self.gateway = f"pgg{os.getpid()}" if kind != "tap" else self.client
         self.interface = "pgtap" if kind == "tap" else "pgclient"
@@ -84,7 +84,8 @@ class Wire:
     def start_echo(self):
         self.echo = subprocess.Popen(
             ["ip", "netns", "exec", self.gateway, self.program, "--device", self.device(),
-             "--address", f"{OUR4}/24", "--address", f"{OUR6}/64", "--port", str(PORT)],
+             "--address", f"{OUR4}/24", "--address", f"{OUR6}/64", "--port", str(PORT),
+             "--lcores", str(self.lcores)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         line = self.echo.stdout.readline()
         if not line.startswith("ready"):
@@ -261,7 +262,8 @@ CASES = [
 
 # Nothing in these cases may be dropped for one of these reasons.
 NEVER = ["net_ip_malformed", "net_ip_truncated", "net_ip_checksum", "net_tcp_checksum",
-         "net_tx_invalid", "net_tx_full", "net_no_route", "net_no_buffer", "port_rx_over_mtu"]
+         "net_tx_invalid", "net_tx_full", "net_no_route", "net_no_buffer", "net_news_full",
+         "lcore_ring_full", "lcore_news_lost", "port_rx_over_mtu"]
 
 
 def missing(kind):
@@ -276,13 +278,14 @@ def missing(kind):
 
 
 def main():
-    program, kind, wanted = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    program, kind, lcores = os.path.abspath(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    wanted = sys.argv[4:]
     reason = missing(kind)
     if reason:
         print(f"skipped: {reason}")
         return SKIP
     failed = 0
-    with Wire(program, kind) as wire:
+    with Wire(program, kind, lcores) as wire:
         enter(wire.client)
         for case in CASES:
             if wanted and case.__name__ not in wanted:
@@ -300,6 +303,9 @@ def main():
             if counters.get(name):
                 print(f"{kind}: {name} is {counters[name]}, should be 0")
                 failed += 1
+        if lcores > 1 and not wanted and not counters.get("lcore_passed"):
+            print(f"{kind}: no packet was passed between lcores")
+            failed += 1
         if failed or os.environ.get("VERBOSE"):
             print(" ".join(f"{name}={value}" for name, value in counters.items()))
     return 1 if failed else 0

@@ -114,7 +114,7 @@ void arp_input(struct net *net, struct pkt *pkt, uint64_t now_us)
 		.create = for_us && request,
 	};
 	if (is_neighbour(net, &sender))
-		neigh_learn(&net->neigh, &sender, &news, now_us);
+		net_learn(net, &sender, &news, now_us);
 	if (for_us && request)
 		reply(net, pkt, &sender, &target, now_us);
 	else

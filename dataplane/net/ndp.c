@@ -110,7 +110,7 @@ static enum net_counter solicited(struct net *net, const struct ip_addr *target,
 	if (!net_is_local(net, target))
 		return NET_ND_OTHER;
 	if (!duplicate_check && mac && net_on_link(net, &rx->src))
-		neigh_learn(&net->neigh, &rx->src, &news, now_us);
+		net_learn(net, &rx->src, &news, now_us);
 	if (!net_rate_take(&net->answers, now_us))
 		return NET_LIMIT_ANSWER;
 	if (duplicate_check) {
@@ -137,7 +137,7 @@ static enum net_counter advertised(struct net *net, const struct nd_header *nd,
 		return NET_ND_BAD;
 	if (net_is_local(net, target))
 		return NET_ADDRESS_CONFLICT;
-	neigh_learn(&net->neigh, target, &news, now_us);
+	net_learn(net, target, &news, now_us);
 	return NET_ND_OTHER;
 }
 

@@ -88,7 +88,7 @@ void net_init(
 	net_rate_init(&net->answers, NET_ANSWER_PER_S, NET_ANSWER_BURST, now_us);
 	net_rate_init(&net->solicits, NET_SOLICIT_PER_S, NET_SOLICIT_BURST, now_us);
 	neigh_init(&net->neigh, &owner, config->hash_key);
-	if (!config->shared && config->n_addresses) {
+	if (!config->shared && !config->silent && config->n_addresses) {
 		net->announcements_left = NET_ANNOUNCEMENTS;
 		announce(net, now_us);
 	}
@@ -304,6 +304,46 @@ void net_output(struct net *net, struct pkt *pkt, const struct net_route *route,
 		checksum_store(pkt->data + TCP_CHECKSUM_AT, checksum_finish(sum));
 	}
 	ip_output(net, pkt, IP_PROTO_TCP, route, now_us);
+}
+
+void net_learn(
+	struct net *net, const struct ip_addr *addr, const struct neigh_news *news, uint64_t now_us)
+{
+	struct net_news *told;
+
+	neigh_learn(&net->neigh, addr, news, now_us);
+	if (!net->config.one_of_many)
+		return;
+	if (net->n_news == NET_MAX_NEWS) {
+		net_count(net, NET_NEWS_FULL);
+		return;
+	}
+	told = &net->news[net->n_news++];
+	*told = (struct net_news){.addr = *addr,
+		.has_mac = news->mac,
+		.solicited = news->solicited,
+		.override = news->override,
+		.create = news->create};
+	if (news->mac)
+		memcpy(told->mac, news->mac, sizeof(told->mac));
+}
+
+bool net_next_news(struct net *net, struct net_news *news)
+{
+	if (net->news_taken == net->n_news) {
+		net->news_taken = net->n_news = 0;
+		return false;
+	}
+	*news = net->news[net->news_taken++];
+	return true;
+}
+
+void net_hear(struct net *net, const struct net_news *news, uint64_t now_us)
+{
+	struct neigh_news heard = {
+		news->has_mac ? news->mac : NULL, news->solicited, news->override, news->create};
+
+	neigh_learn(&net->neigh, &news->addr, &heard, now_us);
 }
 
 uint64_t net_timers(struct net *net, uint64_t now_us)

@@ -25,6 +25,8 @@ struct net_config {
 	unsigned n_addresses;
 	struct ip_addr gateway4, gateway6; /* all zero: none */
 	uint64_t hash_key[2];              /* random per boot */
+	bool one_of_many; /* other lcores serve this device too: tell them by net_next_news() */
+	bool silent;      /* ... and one of them announces the addresses */
 };
 
 enum net_verdict {
@@ -103,6 +105,21 @@ unsigned net_tx_waiting(const struct net *net);
 /* Neighbour time-outs and probes; returns the next time it wants to be called, UINT64_MAX if never.
  */
 uint64_t net_timers(struct net *net, uint64_t now_us);
+
+/*
+ * What a received ARP or NDP packet said about a neighbour. A reply comes to one lcore, and another
+ * may have asked, so where `one_of_many` each tells the others.
+ */
+struct net_news {
+	struct ip_addr addr;
+	uint8_t mac[6];
+	bool has_mac, solicited, override, create; /* as struct neigh_news */
+};
+
+/* Take the next thing learned from the wire; false when there is no more. */
+bool net_next_news(struct net *net, struct net_news *news);
+/* Learn what another lcore was told. */
+void net_hear(struct net *net, const struct net_news *news, uint64_t now_us);
 
 struct counter_block;
 /* The counters of this unit (net_counters.def), for the registry. */

@@ -47,6 +47,7 @@
 	X(NET_TX_INVALID, "net_tx_invalid", "packets to send over the MTU or without headroom")    \
 	X(NET_TX_FULL, "net_tx_full", "packets dropped: transmit list full")                       \
 	X(NET_NO_BUFFER, "net_no_buffer", "answers not sent: packet pool empty")                   \
+	X(NET_NEWS_FULL, "net_news_full", "neighbours not told to other lcores: list full")        \
 	X(NET_RX_TCP, "net_rx_tcp", "TCP segments received")                                       \
 	X(NET_TX_TCP, "net_tx_tcp", "TCP segments sent")
 

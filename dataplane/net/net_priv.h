@@ -24,6 +24,9 @@
 #define NET_ANNOUNCEMENTS    3
 #define NET_ANNOUNCE_WAIT_US 1000000u
 
+/* News for other lcores that may gather in one burst of packets. */
+#define NET_MAX_NEWS 64
+
 #define NET_HOP_LIMIT 64
 
 struct net {
@@ -34,6 +37,8 @@ struct net {
 	unsigned announcements_left;
 	uint64_t announce_us;
 	struct net_rate echo, errors, answers, solicits;
+	unsigned n_news, news_taken;
+	struct net_news news[NET_MAX_NEWS];
 	struct net_counters counters;
 	struct neigh_cache neigh;
 };
@@ -110,5 +115,8 @@ static inline bool net_mac_is_other(const struct net *net, const uint8_t mac[ETH
 struct pkt *net_alloc(struct net *net, uint16_t len);
 /* Put an Ethernet header before the packet and the frame on the transmit list. */
 void net_frame(struct net *net, struct pkt *pkt, const uint8_t dst[ETH_ADDR_LEN], uint16_t type);
+/* Learn what the wire says about a neighbour, and keep it to tell other lcores. */
+void net_learn(struct net *net, const struct ip_addr *addr, const struct neigh_news *news,
+	uint64_t now_us);
 /* True if the address lies in one of the prefixes configured on this device, or is link-local. */
 bool net_on_link(const struct net *net, const struct ip_addr *addr);
