@@ -71,10 +71,8 @@ static int next_entry(struct reader *r)
 			if (depth == 0)
 				break;
 			ok = put(r, ' ');
-		} else if (octet == '"') {
-			quoted = !quoted;
-			ok = put(r, octet);
-		} else if (quoted) {
+		} else if (quoted || octet == '"') {
+			quoted = quoted != (octet == '"');
 			ok = put_next(r, octet);
 		} else if (octet == ';') {
 			skip_comment(r);
