@@ -155,7 +155,8 @@ def stops_reading(t, here):
 
 
 def main():
-    with tap.Tests("smtp_errors", limit_s=240) as t, lab.temporary() as here:
+    with tap.Tests("smtp_errors", limit_s=240) as t, \
+            lab.temporary({"limits": {"errors": 1000}}) as here:
         commands(t, here)
         data(t, here)
         stops_reading(t, here)
