@@ -385,7 +385,11 @@ void resolver_run_once(struct resolver *r, int wake_fd, int timeout_ms)
 	watch(r, wake_fd);
 	event_del(r->timer);
 	arm(r, now_us, timeout_ms);
-	event_base_loop(r->events, timeout_ms == 0 ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	/*
+	 * ONCE always: with NONBLOCK alone libevent goes on while anything is active, and the caller's
+	 * wake_fd stays readable until the caller clears it.
+	 */
+	event_base_loop(r->events, EVLOOP_ONCE | (timeout_ms == 0 ? EVLOOP_NONBLOCK : 0));
 	now_us = clock_mono_us();
 	end_overdue(r, now_us);
 	if (r->net)
