@@ -1,6 +1,7 @@
 #include "dataplane/net/icmp.h"
 
 #include "dataplane/net/ip.h"
+#include "dataplane/net/mld.h"
 #include "dataplane/net/ndp.h"
 #include "dataplane/port/checksum.h"
 
@@ -21,6 +22,7 @@ enum {
 	ICMP6_PARAMETER,
 	ICMP6_ECHO = 128,
 	ICMP6_ECHO_REPLY,
+	ICMP6_MLD_QUERY,
 	ICMP6_ND_FIRST = 133,
 	ICMP6_ND_LAST = 137,
 };
@@ -198,6 +200,10 @@ enum net_verdict icmp_input(struct net *net, struct pkt *pkt, const struct net_r
 	if (v6 && header[0] >= ICMP6_ND_FIRST && header[0] <= ICMP6_ND_LAST &&
 		!net->config.shared) {
 		ndp_input(net, pkt, rx, now_us);
+		return NET_CONSUMED;
+	}
+	if (v6 && header[0] == ICMP6_MLD_QUERY && !net->config.shared) {
+		mld_input(net, pkt, rx, now_us);
 		return NET_CONSUMED;
 	}
 	if (net_is_unspecified(&rx->src))

@@ -280,7 +280,7 @@ static void hands_over_only_so_many_errors_a_second(void **state)
 static void ignores_other_types(void **state)
 {
 	static const uint8_t types4[] = {0, 4, 5, 9, 10, 13, 17, 255};
-	static const uint8_t types6[] = {0, 100, 127, 129, 130, 143, 255};
+	static const uint8_t types6[] = {0, 100, 127, 129, 131, 143, 255};
 	uint8_t message[8] = {0};
 	struct frame f;
 

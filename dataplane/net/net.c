@@ -1,6 +1,7 @@
 #include "dataplane/net/arp.h"
 #include "dataplane/net/icmp.h"
 #include "dataplane/net/ip.h"
+#include "dataplane/net/mld.h"
 #include "dataplane/net/ndp.h"
 #include "dataplane/net/net_priv.h"
 #include "dataplane/port/checksum.h"
@@ -62,6 +63,7 @@ size_t net_size(void)
 
 static void announce(struct net *net, uint64_t now_us)
 {
+	mld_report(net);
 	for (unsigned i = 0; i < net->config.n_addresses; i++) {
 		const struct ip_addr *ours = &net->config.addresses[i].addr;
 

@@ -15,6 +15,8 @@
 	X(NET_ND_BAD, "net_nd_bad", "neighbour discovery packets that RFC 4861 has us ignore")     \
 	X(NET_ND_OTHER, "net_nd_other", "neighbour discovery packets that do not concern us")      \
 	X(NET_ND_ADVERTS, "net_nd_adverts", "neighbour advertisements sent")                       \
+	X(NET_MLD_QUERIES, "net_mld_queries", "multicast listener queries answered")               \
+	X(NET_MLD_REPORTS, "net_mld_reports", "multicast listener reports sent")                   \
 	X(NET_ADDRESS_CONFLICT, "net_address_conflict",                                            \
 		"another station claims one of our addresses")                                     \
 	X(NET_IP_MALFORMED, "net_ip_malformed", "IP packets with an impossible header")            \

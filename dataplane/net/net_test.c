@@ -41,7 +41,7 @@ static void announces_its_addresses_three_times(void **state)
 {
 	struct net_config config = mock_config();
 	struct frame f;
-	unsigned arp = 0, nd = 0;
+	unsigned arp = 0, nd = 0, mld = 0;
 
 	(void)state;
 	mock_init_config(&m, &config);
@@ -50,7 +50,9 @@ static void announces_its_addresses_three_times(void **state)
 
 		while (mock_sent(&m, &f)) {
 			arp += wire_get16(f.data + 12) == ETH_TYPE_ARP;
-			nd += wire_get16(f.data + 12) == ETH_TYPE_IP6;
+			nd += wire_get16(f.data + 12) == ETH_TYPE_IP6 &&
+			      f.data[20] == IP_PROTO_ICMP6;
+			mld += wire_get16(f.data + 12) == ETH_TYPE_IP6 && f.data[20] == 0;
 		}
 		if (next > end)
 			break;
@@ -58,6 +60,7 @@ static void announces_its_addresses_three_times(void **state)
 	}
 	assert_int_equal(arp, NET_ANNOUNCEMENTS);
 	assert_int_equal(nd, NET_ANNOUNCEMENTS);
+	assert_int_equal(mld, NET_ANNOUNCEMENTS);
 }
 
 static void fills_headers_and_checksums(void **state)
