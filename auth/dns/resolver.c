@@ -386,8 +386,8 @@ void resolver_run_once(struct resolver *r, int wake_fd, int timeout_ms)
 	event_del(r->timer);
 	arm(r, now_us, timeout_ms);
 	/*
-	 * ONCE always: with NONBLOCK alone libevent goes on while anything is active, and the caller's
-	 * wake_fd stays readable until the caller clears it.
+	 * ONCE always: with NONBLOCK alone libevent goes on while anything is active, and the
+	 * caller's wake_fd stays readable until the caller clears it.
 	 */
 	event_base_loop(r->events, EVLOOP_ONCE | (timeout_ms == 0 ? EVLOOP_NONBLOCK : 0));
 	now_us = clock_mono_us();
