@@ -11,34 +11,20 @@
 
 static const uint8_t our_mac[6] = MOCK_MAC, peer_mac[6] = MOCK_PEER;
 static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-static struct mock m;
-
-static int set_up(void **state)
-{
-	(void)state;
-	mock_init(&m);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	assert_int_equal(mock_fini(&m), 0);
-	return 0;
-}
+static struct mock *const m = &mock_shared;
 
 static void send_to(const char *peer)
 {
 	struct net_route route = {.local = mock_addr(MOCK_OUR4), .peer = mock_addr(peer)};
 
-	net_output(m.net, mock_packet(&m, 0, TCP_HEADER_LEN), &route, m.now_us);
+	net_output(m->net, mock_packet(m, 0, TCP_HEADER_LEN), &route, m->now_us);
 }
 
 static bool knows(const char *peer)
 {
 	struct ip_addr addr = mock_addr(peer);
 
-	return neigh_find(&m.net->neigh, &addr);
+	return neigh_find(&m->net->neigh, &addr);
 }
 
 /* An ARP frame as sent: addresses at their places. */
@@ -65,16 +51,16 @@ static void answers_a_request_and_knows_the_asker(void **state)
 	(void)state;
 	frame_arp(&f, 1, peer_mac, PEER4, MOCK_OUR4);
 	frame_put(&f, "eighteen of padding", 18);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	expect_arp(&f, peer_mac, 2, MOCK_OUR4, PEER4);
 	assert_memory_equal(f.data + 32, peer_mac, 6);
 
 	send_to(PEER4); /* no question needed */
-	assert_true(mock_sent(&m, &f));
+	assert_true(mock_sent(m, &f));
 	assert_int_equal(wire_get16(f.data + 12), ETH_TYPE_IP4);
 	assert_memory_equal(f.data, peer_mac, 6);
-	assert_false(mock_sent(&m, &f));
+	assert_false(mock_sent(m, &f));
 }
 
 static void answers_a_probe_without_learning_from_it(void **state)
@@ -83,8 +69,8 @@ static void answers_a_probe_without_learning_from_it(void **state)
 
 	(void)state;
 	frame_arp(&f, 1, peer_mac, "0.0.0.0", MOCK_OUR4);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	expect_arp(&f, peer_mac, 2, MOCK_OUR4, "0.0.0.0");
 	assert_false(knows("0.0.0.0"));
 }
@@ -95,8 +81,8 @@ static void answers_but_does_not_keep_an_asker_off_the_link(void **state)
 
 	(void)state;
 	frame_arp(&f, 1, peer_mac, "198.51.100.1", MOCK_OUR4);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	assert_false(knows("198.51.100.1"));
 }
 
@@ -106,10 +92,10 @@ static void is_silent_about_addresses_of_others(void **state)
 
 	(void)state;
 	frame_arp(&f, 1, peer_mac, PEER4, "192.0.2.77");
-	mock_input(&m, &f);
-	assert_false(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_false(mock_sent(m, &f));
 	assert_false(knows(PEER4));
-	assert_int_equal(mock_count(&m, NET_ARP_OTHER), 1);
+	assert_int_equal(mock_count(m, NET_ARP_OTHER), 1);
 }
 
 static void asks_for_a_neighbour_and_sends_when_it_answers(void **state)
@@ -118,12 +104,12 @@ static void asks_for_a_neighbour_and_sends_when_it_answers(void **state)
 
 	(void)state;
 	send_to(PEER4);
-	assert_true(mock_sent(&m, &f));
+	assert_true(mock_sent(m, &f));
 	expect_arp(&f, all, 1, MOCK_OUR4, PEER4);
-	assert_false(mock_sent(&m, &f));
+	assert_false(mock_sent(m, &f));
 	frame_arp(&f, 2, peer_mac, PEER4, MOCK_OUR4);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	assert_memory_equal(f.data, peer_mac, 6);
 	assert_int_equal(f.data[ETH_HEADER_LEN] >> 4, 4);
 }
@@ -134,7 +120,7 @@ static void asks_the_gateway_for_peers_off_the_link(void **state)
 
 	(void)state;
 	send_to("198.51.100.7");
-	assert_true(mock_sent(&m, &f));
+	assert_true(mock_sent(m, &f));
 	expect_arp(&f, all, 1, MOCK_OUR4, "192.0.2.254");
 }
 
@@ -145,16 +131,16 @@ static void defends_its_address_but_not_without_end(void **state)
 
 	(void)state;
 	frame_arp(&f, 2, peer_mac, MOCK_OUR4, PEER4);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	expect_arp(&f, all, 1, MOCK_OUR4, MOCK_OUR4);
 	for (unsigned i = 0; i < 3000; i++) {
 		frame_arp(&f, 2, peer_mac, MOCK_OUR4, PEER4);
-		mock_input(&m, &f);
-		defences += mock_sent(&m, &f);
+		mock_input(m, &f);
+		defences += mock_sent(m, &f);
 	}
 	assert_int_equal(defences, NET_ANSWER_BURST - 1);
-	assert_int_equal(mock_count(&m, NET_ADDRESS_CONFLICT), 3001);
+	assert_int_equal(mock_count(m, NET_ADDRESS_CONFLICT), 3001);
 }
 
 static void drops_malformed_packets(void **state)
@@ -169,16 +155,16 @@ static void drops_malformed_packets(void **state)
 	for (size_t i = 0; i < sizeof(spoilt) / sizeof(spoilt[0]); i++) {
 		frame_arp(&f, 1, peer_mac, PEER4, MOCK_OUR4);
 		f.data[spoilt[i].at] = spoilt[i].value;
-		mock_input(&m, &f);
+		mock_input(m, &f);
 	}
 	frame_arp(&f, 1, peer_mac, PEER4, MOCK_OUR4);
 	memset(f.data + 22, 0, 6); /* no MAC */
-	mock_input(&m, &f);
+	mock_input(m, &f);
 	frame_arp(&f, 1, peer_mac, PEER4, MOCK_OUR4);
 	f.len--;
-	mock_input(&m, &f);
-	assert_int_equal(mock_count(&m, NET_ARP_BAD), 9);
-	assert_false(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_int_equal(mock_count(m, NET_ARP_BAD), 9);
+	assert_false(mock_sent(m, &f));
 	assert_false(knows(PEER4));
 }
 
@@ -190,16 +176,16 @@ static void answers_only_so_many_a_second(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2000; i++) {
 		frame_arp(&f, 1, peer_mac, PEER4, MOCK_OUR4);
-		mock_input(&m, &f);
-		answered += mock_sent(&m, &f);
+		mock_input(m, &f);
+		answered += mock_sent(m, &f);
 	}
 	assert_int_equal(answered, NET_ANSWER_BURST);
-	assert_int_equal(mock_count(&m, NET_LIMIT_ANSWER), 2000 - answered);
-	m.now_us += 10000;
+	assert_int_equal(mock_count(m, NET_LIMIT_ANSWER), 2000 - answered);
+	m->now_us += 10000;
 	for (unsigned i = 0; i < 100; i++) {
 		frame_arp(&f, 1, peer_mac, PEER4, MOCK_OUR4);
-		mock_input(&m, &f);
-		answered += mock_sent(&m, &f);
+		mock_input(m, &f);
+		answered += mock_sent(m, &f);
 	}
 	assert_int_equal(answered, NET_ANSWER_BURST + NET_ANSWER_PER_S / 100);
 }
@@ -213,20 +199,20 @@ static void strangers_cannot_spend_the_questions_for_the_gateway(void **state)
 	for (unsigned i = 0; i < 1000; i++) {
 		snprintf(peer, sizeof(peer), "192.0.2.%u", 3 + i % 200);
 		send_to(peer);
-		m.now_us++;
+		m->now_us++;
 	}
-	assert_in_range(mock_count(&m, NET_SOLICITS), 1, NET_SOLICIT_BURST + 1);
-	assert_true(mock_count(&m, NET_LIMIT_SOLICIT) > 0);
-	while (mock_sent(&m, &f))
+	assert_in_range(mock_count(m, NET_SOLICITS), 1, NET_SOLICIT_BURST + 1);
+	assert_true(mock_count(m, NET_LIMIT_SOLICIT) > 0);
+	while (mock_sent(m, &f))
 		;
 	send_to("198.51.100.7");
-	assert_true(mock_sent(&m, &f));
+	assert_true(mock_sent(m, &f));
 	expect_arp(&f, all, 1, MOCK_OUR4, "192.0.2.254");
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mock_set_up, mock_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(answers_a_request_and_knows_the_asker),
 		TEST(answers_a_probe_without_learning_from_it),

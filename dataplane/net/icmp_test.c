@@ -15,24 +15,16 @@
 #define FAR6    "2001:db8:5::5"
 
 static const uint8_t peer_mac[6] = MOCK_PEER;
-static struct mock m;
+static struct mock *const m = &mock_shared;
 
 static int set_up(void **state)
 {
 	struct neigh_news news = {peer_mac, true, true, true};
 	struct ip_addr peer4 = mock_addr(PEER4), peer6 = mock_addr(PEER6);
 
-	(void)state;
-	mock_init(&m);
-	neigh_learn(&m.net->neigh, &peer4, &news, m.now_us);
-	neigh_learn(&m.net->neigh, &peer6, &news, m.now_us);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	assert_int_equal(mock_fini(&m), 0);
+	mock_set_up(state);
+	neigh_learn(&m->net->neigh, &peer4, &news, m->now_us);
+	neigh_learn(&m->net->neigh, &peer6, &news, m->now_us);
 	return 0;
 }
 
@@ -71,8 +63,8 @@ static void answers_echo_requests_of_every_length(void **state)
 			struct frame request, reply;
 
 			echo_frame(&request, v6, len);
-			assert_int_equal(mock_input(&m, &request), NET_CONSUMED);
-			assert_true(mock_sent(&m, &reply));
+			assert_int_equal(mock_input(m, &request), NET_CONSUMED);
+			assert_true(mock_sent(m, &reply));
 			expect_echo_reply(&request, &reply, v6);
 		}
 	}
@@ -86,9 +78,9 @@ static void answers_no_echo_with_a_wrong_checksum(void **state)
 
 		echo_frame(&f, v6, 32);
 		f.data[f.len - 1] ^= 0x40;
-		mock_input(&m, &f);
-		assert_int_equal(mock_count(&m, NET_ICMP_BAD), v6 + 1);
-		assert_false(mock_sent(&m, &f));
+		mock_input(m, &f);
+		assert_int_equal(mock_count(m, NET_ICMP_BAD), v6 + 1);
+		assert_false(mock_sent(m, &f));
 	}
 }
 
@@ -99,9 +91,9 @@ static void answers_no_echo_to_a_group(void **state)
 
 	(void)state;
 	frame_packet(&f, PEER6, "ff02::1", IP_PROTO_ICMP6, echo, sizeof(echo));
-	mock_input(&m, &f);
-	assert_int_equal(mock_count(&m, NET_ICMP_IGNORED), 1);
-	assert_false(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_int_equal(mock_count(m, NET_ICMP_IGNORED), 1);
+	assert_false(mock_sent(m, &f));
 }
 
 static void answers_only_so_many_echoes_a_second(void **state)
@@ -112,11 +104,11 @@ static void answers_only_so_many_echoes_a_second(void **state)
 	(void)state;
 	for (unsigned i = 0; i < NET_ECHO_BURST + 500; i++) {
 		echo_frame(&f, false, 8);
-		mock_input(&m, &f);
-		answered += mock_sent(&m, &f);
+		mock_input(m, &f);
+		answered += mock_sent(m, &f);
 	}
 	assert_int_equal(answered, NET_ECHO_BURST);
-	assert_int_equal(mock_count(&m, NET_LIMIT_ECHO), 500);
+	assert_int_equal(mock_count(m, NET_LIMIT_ECHO), 500);
 }
 
 /* An error that quotes `quoted_len` octets of a segment of ours to FAR, sequence 0x01020304. */
@@ -174,7 +166,7 @@ static void hands_errors_about_our_segments_to_tcp(void **state)
 
 		error_frame(&f, v6, errors[i].type, errors[i].code, 0,
 			(v6 ? IP6_HEADER_LEN : IP4_HEADER_LEN) + 8);
-		assert_int_equal(mock_input_out(&m, &f, &seg, &icmp), NET_ICMP);
+		assert_int_equal(mock_input_out(m, &f, &seg, &icmp), NET_ICMP);
 		assert_int_equal(icmp.kind, errors[i].kind);
 		assert_true(ip_addr_eq(&icmp.local, &us) && ip_addr_eq(&icmp.peer, &far));
 		assert_int_equal(icmp.local_port, 25);
@@ -212,7 +204,7 @@ static void tells_the_mtu_of_a_path(void **state)
 
 		error_frame(&f, cases[i].v6, cases[i].v6 ? 2 : 3, cases[i].v6 ? 0 : 4,
 			cases[i].said, 48);
-		verdict = mock_input_out(&m, &f, &seg, &icmp);
+		verdict = mock_input_out(m, &f, &seg, &icmp);
 		assert_int_equal(verdict, cases[i].meant ? NET_ICMP : NET_CONSUMED);
 		if (cases[i].meant) {
 			assert_int_equal(icmp.kind, NET_ICMP_TOO_BIG);
@@ -230,10 +222,10 @@ static void ignores_errors_that_quote_too_little(void **state)
 
 		for (size_t len = 0; len < least; len++) {
 			error_frame(&f, v6, v6 ? 1 : 3, v6 ? 4 : 3, 0, len);
-			assert_int_equal(mock_input(&m, &f), NET_CONSUMED);
+			assert_int_equal(mock_input(m, &f), NET_CONSUMED);
 		}
 	}
-	assert_int_equal(mock_count(&m, NET_ICMP_QUOTE), IP4_HEADER_LEN + IP6_HEADER_LEN + 16);
+	assert_int_equal(mock_count(m, NET_ICMP_QUOTE), IP4_HEADER_LEN + IP6_HEADER_LEN + 16);
 }
 
 /* Change one octet of what is quoted, with the checksum put right. */
@@ -259,8 +251,8 @@ static void ignores_errors_about_what_we_never_sent(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		error_frame(&f, false, 3, 3, 0, 28);
 		requote(&f, cases[i].at, cases[i].value);
-		assert_int_equal(mock_input(&m, &f), NET_CONSUMED);
-		assert_int_equal(mock_count(&m, NET_ICMP_QUOTE), i + 1);
+		assert_int_equal(mock_input(m, &f), NET_CONSUMED);
+		assert_int_equal(mock_count(m, NET_ICMP_QUOTE), i + 1);
 	}
 }
 
@@ -271,10 +263,10 @@ static void hands_over_only_so_many_errors_a_second(void **state)
 	(void)state;
 	error_frame(&f, false, 3, 3, 0, 28);
 	for (unsigned i = 0; i < NET_ERROR_BURST; i++)
-		assert_int_equal(mock_input(&m, &f), NET_ICMP);
-	assert_int_equal(mock_input(&m, &f), NET_CONSUMED);
-	m.now_us += 1000000 / NET_ERROR_PER_S;
-	assert_int_equal(mock_input(&m, &f), NET_ICMP);
+		assert_int_equal(mock_input(m, &f), NET_ICMP);
+	assert_int_equal(mock_input(m, &f), NET_CONSUMED);
+	m->now_us += 1000000 / NET_ERROR_PER_S;
+	assert_int_equal(mock_input(m, &f), NET_ICMP);
 }
 
 static void ignores_other_types(void **state)
@@ -288,20 +280,20 @@ static void ignores_other_types(void **state)
 	for (size_t i = 0; i < sizeof(types4); i++) {
 		message[0] = types4[i];
 		frame_packet(&f, PEER4, MOCK_OUR4, IP_PROTO_ICMP, message, sizeof(message));
-		mock_input(&m, &f);
+		mock_input(m, &f);
 	}
 	for (size_t i = 0; i < sizeof(types6); i++) {
 		message[0] = types6[i];
 		frame_packet(&f, PEER6, MOCK_OUR6, IP_PROTO_ICMP6, message, sizeof(message));
-		mock_input(&m, &f);
+		mock_input(m, &f);
 	}
-	assert_int_equal(mock_count(&m, NET_ICMP_IGNORED), sizeof(types4) + sizeof(types6));
-	assert_false(mock_sent(&m, &f));
+	assert_int_equal(mock_count(m, NET_ICMP_IGNORED), sizeof(types4) + sizeof(types6));
+	assert_false(mock_sent(m, &f));
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, mock_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(answers_echo_requests_of_every_length),
 		TEST(answers_no_echo_with_a_wrong_checksum),

@@ -10,29 +10,15 @@
 #define PEER4 "192.0.2.1"
 #define PEER6 "2001:db8::1"
 
-static struct mock m;
-
-static int set_up(void **state)
-{
-	(void)state;
-	mock_init(&m);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	assert_int_equal(mock_fini(&m), 0);
-	return 0;
-}
+static struct mock *const m = &mock_shared;
 
 static void expect_dropped(const struct frame *f, enum net_counter why)
 {
-	uint64_t before = mock_count(&m, why);
+	uint64_t before = mock_count(m, why);
 
-	assert_int_equal(mock_input(&m, f), NET_CONSUMED);
-	assert_int_equal(mock_count(&m, why), before + 1);
-	assert_int_equal(net_tx_waiting(m.net), 0);
+	assert_int_equal(mock_input(m, f), NET_CONSUMED);
+	assert_int_equal(mock_count(m, why), before + 1);
+	assert_int_equal(net_tx_waiting(m->net), 0);
 }
 
 static struct ip4_header *ip4_of(struct frame *f)
@@ -60,7 +46,7 @@ static void hands_over_a_tcp_segment_of_each_family(void **state)
 		struct frame f;
 
 		frame_tcp(&f, pairs[i][0], pairs[i][1], 100);
-		assert_int_equal(mock_input_keep(&m, &f, 0, &seg, &icmp, &pkt), NET_TCP);
+		assert_int_equal(mock_input_keep(m, &f, 0, &seg, &icmp, &pkt), NET_TCP);
 		assert_true(ip_addr_eq(&seg.src, &src) && ip_addr_eq(&seg.dst, &dst));
 		assert_memory_equal(seg.src_mac, peer_mac, 6);
 		assert_int_equal(pkt->l3, ETH_HEADER_LEN);
@@ -81,7 +67,7 @@ static void cuts_ethernet_padding_off(void **state)
 	(void)state;
 	frame_tcp(&f, PEER4, MOCK_OUR4, 0);
 	frame_put(&f, "padding", 6);
-	assert_int_equal(mock_input_keep(&m, &f, 0, &seg, &icmp, &pkt), NET_TCP);
+	assert_int_equal(mock_input_keep(m, &f, 0, &seg, &icmp, &pkt), NET_TCP);
 	assert_int_equal(pkt->len, ETH_HEADER_LEN + IP4_HEADER_LEN + TCP_HEADER_LEN);
 	assert_int_equal(pkt->tailroom, 6);
 	pkt_free(pkt);
@@ -109,8 +95,8 @@ static void drops_every_prefix_of_a_packet(void **state)
 		frame_tcp(&f, v6 ? PEER6 : PEER4, v6 ? MOCK_OUR6 : MOCK_OUR4, 0);
 		whole = f.len;
 		for (f.len = 0; f.len < whole; f.len++)
-			assert_int_equal(mock_input(&m, &f), NET_CONSUMED);
-		assert_int_equal(mock_input(&m, &f), NET_TCP);
+			assert_int_equal(mock_input(m, &f), NET_CONSUMED);
+		assert_int_equal(mock_input(m, &f), NET_TCP);
 	}
 }
 
@@ -143,7 +129,7 @@ static void drops_a_wrong_header_checksum(void **state)
 	ip4_of(&f)->ttl--;
 	expect_dropped(&f, NET_IP_CHECKSUM);
 	frame_fix_ip4(&f);
-	assert_int_equal(mock_input(&m, &f), NET_TCP);
+	assert_int_equal(mock_input(m, &f), NET_TCP);
 }
 
 static void takes_a_packet_whose_time_to_live_is_spent(void **state)
@@ -154,7 +140,7 @@ static void takes_a_packet_whose_time_to_live_is_spent(void **state)
 	frame_tcp(&f, PEER4, MOCK_OUR4, 0);
 	ip4_of(&f)->ttl = 0;
 	frame_fix_ip4(&f);
-	assert_int_equal(mock_input(&m, &f), NET_TCP);
+	assert_int_equal(mock_input(m, &f), NET_TCP);
 }
 
 static void drops_a_wrong_tcp_checksum_unless_the_device_vouches(void **state)
@@ -168,11 +154,11 @@ static void drops_a_wrong_tcp_checksum_unless_the_device_vouches(void **state)
 	for (unsigned v6 = 0; v6 < 2; v6++) {
 		frame_tcp(&f, v6 ? PEER6 : PEER4, v6 ? MOCK_OUR6 : MOCK_OUR4, 50);
 		assert_int_equal(
-			mock_input_keep(&m, &f, PKT_RX_L4_BAD, &seg, &icmp, &pkt), NET_CONSUMED);
+			mock_input_keep(m, &f, PKT_RX_L4_BAD, &seg, &icmp, &pkt), NET_CONSUMED);
 		f.data[f.len - 1] ^= 1;
 		expect_dropped(&f, NET_TCP_CHECKSUM);
 		assert_int_equal(
-			mock_input_keep(&m, &f, PKT_RX_L4_GOOD, &seg, &icmp, &pkt), NET_TCP);
+			mock_input_keep(m, &f, PKT_RX_L4_GOOD, &seg, &icmp, &pkt), NET_TCP);
 		pkt_free(pkt);
 	}
 }
@@ -287,7 +273,7 @@ static void steps_over_ip4_options_but_not_source_routes(void **state)
 
 	(void)state;
 	with_ip4_options(&f, harmless, sizeof(harmless));
-	assert_int_equal(mock_input(&m, &f), NET_TCP);
+	assert_int_equal(mock_input(m, &f), NET_TCP);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		with_ip4_options(&f, bad[i], sizeof(bad[i]));
 		expect_dropped(&f, NET_IP_OPTIONS);
@@ -326,7 +312,7 @@ static void steps_over_few_and_harmless_ip6_extensions(void **state)
 
 	(void)state;
 	with_extensions(&f, fine, 4);
-	assert_int_equal(mock_input(&m, &f), NET_TCP);
+	assert_int_equal(mock_input(m, &f), NET_TCP);
 	with_extensions(&f, too_many, 5);
 	expect_dropped(&f, NET_IP_EXTENSION);
 	with_extensions(&f, late_hop_by_hop, 2);
@@ -354,7 +340,7 @@ static void finds_the_group_and_its_mac(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mock_set_up, mock_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(hands_over_a_tcp_segment_of_each_family),
 		TEST(cuts_ethernet_padding_off),

@@ -8,21 +8,7 @@
 
 #include <cmocka.h>
 
-static struct mock m;
-
-static int set_up(void **state)
-{
-	(void)state;
-	mock_init(&m);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	assert_int_equal(mock_fini(&m), 0);
-	return 0;
-}
+static struct mock *const m = &mock_shared;
 
 /* A general query to all nodes. */
 static void query(struct frame *f, const char *src, uint8_t hop_limit, size_t len)
@@ -63,10 +49,10 @@ static void reports_its_groups_when_asked(void **state)
 	(void)state;
 	for (size_t len = 24; len <= 28; len += 4) { /* versions 1 and 2 */
 		query(&f, "fe80::1", 1, len);
-		mock_input(&m, &f);
-		assert_true(mock_sent(&m, &f));
+		mock_input(m, &f);
+		assert_true(mock_sent(m, &f));
 		expect_report(&f);
-		assert_false(mock_sent(&m, &f));
+		assert_false(mock_sent(m, &f));
 	}
 }
 
@@ -76,13 +62,13 @@ static void ignores_queries_that_no_router_of_the_link_sent(void **state)
 
 	(void)state;
 	query(&f, "fe80::1", 64, 28);
-	mock_input(&m, &f);
+	mock_input(m, &f);
 	query(&f, "2001:db8::1", 1, 28);
-	mock_input(&m, &f);
+	mock_input(m, &f);
 	query(&f, "fe80::1", 1, 23);
-	mock_input(&m, &f);
-	assert_int_equal(mock_count(&m, NET_ICMP_BAD), 3);
-	assert_false(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_int_equal(mock_count(m, NET_ICMP_BAD), 3);
+	assert_false(mock_sent(m, &f));
 }
 
 static void has_nothing_to_report_without_ip6_addresses(void **state)
@@ -90,14 +76,14 @@ static void has_nothing_to_report_without_ip6_addresses(void **state)
 	struct frame f;
 
 	(void)state;
-	m.net->config.n_addresses = 1;
-	mld_report(m.net);
-	assert_false(mock_sent(&m, &f));
+	m->net->config.n_addresses = 1;
+	mld_report(m->net);
+	assert_false(mock_sent(m, &f));
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mock_set_up, mock_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(reports_its_groups_when_asked),
 		TEST(ignores_queries_that_no_router_of_the_link_sent),

@@ -14,21 +14,7 @@
 enum { SOLICITATION = 135, ADVERTISEMENT = 136, SOLICITED = 0x40, OVERRIDE = 0x20 };
 
 static const uint8_t our_mac[6] = MOCK_MAC, peer_mac[6] = MOCK_PEER;
-static struct mock m;
-
-static int set_up(void **state)
-{
-	(void)state;
-	mock_init(&m);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	assert_int_equal(mock_fini(&m), 0);
-	return 0;
-}
+static struct mock *const m = &mock_shared;
 
 /* A message about `target` with the link-layer address option, or without where it is 0. */
 static void message(struct frame *f, const char *src, const char *dst, uint8_t type, uint8_t flags,
@@ -46,7 +32,7 @@ static bool knows(const char *peer)
 {
 	struct ip_addr addr = mock_addr(peer);
 
-	return neigh_find(&m.net->neigh, &addr);
+	return neigh_find(&m->net->neigh, &addr);
 }
 
 static void expect_message(const struct frame *f, const uint8_t *mac, const char *dst, uint8_t type,
@@ -77,11 +63,11 @@ static void answers_a_solicitation_and_knows_the_asker(void **state)
 
 	(void)state;
 	message(&f, PEER6, OUR_GROUP, SOLICITATION, 0, MOCK_OUR6, 1);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	expect_message(&f, peer_mac, PEER6, ADVERTISEMENT, SOLICITED | OVERRIDE, MOCK_OUR6, 2);
 	assert_true(knows(PEER6));
-	assert_false(mock_sent(&m, &f));
+	assert_false(mock_sent(m, &f));
 }
 
 static void answers_a_unicast_solicitation_without_option(void **state)
@@ -90,8 +76,8 @@ static void answers_a_unicast_solicitation_without_option(void **state)
 
 	(void)state;
 	message(&f, "fe80::1", MOCK_OUR6, SOLICITATION, 0, MOCK_OUR6, 0);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	expect_message(&f, peer_mac, "fe80::1", ADVERTISEMENT, SOLICITED | OVERRIDE, MOCK_OUR6, 2);
 	assert_false(knows("fe80::1"));
 }
@@ -103,10 +89,10 @@ static void defends_its_address_against_duplicate_detection(void **state)
 
 	(void)state;
 	message(&f, "::", OUR_GROUP, SOLICITATION, 0, MOCK_OUR6, 0);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	expect_message(&f, all_nodes_mac, "ff02::1", ADVERTISEMENT, OVERRIDE, MOCK_OUR6, 2);
-	assert_int_equal(mock_count(&m, NET_ADDRESS_CONFLICT), 1);
+	assert_int_equal(mock_count(m, NET_ADDRESS_CONFLICT), 1);
 }
 
 static void ignores_what_may_have_crossed_a_router(void **state)
@@ -116,9 +102,9 @@ static void ignores_what_may_have_crossed_a_router(void **state)
 	(void)state;
 	message(&f, PEER6, OUR_GROUP, SOLICITATION, 0, MOCK_OUR6, 1);
 	f.data[ETH_HEADER_LEN + 7] = 254;
-	mock_input(&m, &f);
-	assert_int_equal(mock_count(&m, NET_ND_BAD), 1);
-	assert_false(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_int_equal(mock_count(m, NET_ND_BAD), 1);
+	assert_false(mock_sent(m, &f));
 	assert_false(knows(PEER6));
 }
 
@@ -142,10 +128,10 @@ static void ignores_malformed_messages(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		message(&f, cases[i].src, cases[i].dst, cases[i].type, cases[i].flags,
 			cases[i].target, cases[i].option);
-		mock_input(&m, &f);
-		assert_int_equal(mock_count(&m, NET_ND_BAD), i + 1);
+		mock_input(m, &f);
+		assert_int_equal(mock_count(m, NET_ND_BAD), i + 1);
 	}
-	assert_false(mock_sent(&m, &f));
+	assert_false(mock_sent(m, &f));
 }
 
 static void ignores_options_without_or_over_their_length(void **state)
@@ -160,16 +146,16 @@ static void ignores_options_without_or_over_their_length(void **state)
 
 		memcpy(nd + 8, target.octets, 16);
 		frame_packet(&f, PEER6, OUR_GROUP, IP_PROTO_ICMP6, nd, sizeof(nd));
-		mock_input(&m, &f);
+		mock_input(m, &f);
 	}
 	for (size_t len = 8; len < 24; len++) {
 		uint8_t nd[24] = {SOLICITATION};
 
 		frame_packet(&f, PEER6, OUR_GROUP, IP_PROTO_ICMP6, nd, len);
-		mock_input(&m, &f);
+		mock_input(m, &f);
 	}
-	assert_int_equal(mock_count(&m, NET_ND_BAD), sizeof(lengths) + 16);
-	assert_false(mock_sent(&m, &f));
+	assert_int_equal(mock_count(m, NET_ND_BAD), sizeof(lengths) + 16);
+	assert_false(mock_sent(m, &f));
 }
 
 static void asks_the_group_and_sends_when_advertised(void **state)
@@ -179,13 +165,13 @@ static void asks_the_group_and_sends_when_advertised(void **state)
 	struct frame f;
 
 	(void)state;
-	net_output(m.net, mock_packet(&m, 0, TCP_HEADER_LEN), &route, m.now_us);
-	assert_true(mock_sent(&m, &f));
+	net_output(m->net, mock_packet(m, 0, TCP_HEADER_LEN), &route, m->now_us);
+	assert_true(mock_sent(m, &f));
 	expect_message(&f, group_mac, PEER_GROUP, SOLICITATION, 0, PEER6, 1);
-	assert_false(mock_sent(&m, &f));
+	assert_false(mock_sent(m, &f));
 	message(&f, PEER6, MOCK_OUR6, ADVERTISEMENT, SOLICITED | OVERRIDE, PEER6, 2);
-	mock_input(&m, &f);
-	assert_true(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_true(mock_sent(m, &f));
 	assert_memory_equal(f.data, peer_mac, 6);
 	assert_int_equal(f.data[ETH_HEADER_LEN + 6], IP_PROTO_TCP);
 }
@@ -198,8 +184,8 @@ static void asks_the_gateway_for_peers_off_the_link(void **state)
 	struct frame f;
 
 	(void)state;
-	net_output(m.net, mock_packet(&m, 0, TCP_HEADER_LEN), &route, m.now_us);
-	assert_true(mock_sent(&m, &f));
+	net_output(m->net, mock_packet(m, 0, TCP_HEADER_LEN), &route, m->now_us);
+	assert_true(mock_sent(m, &f));
 	expect_message(&f, group_mac, "ff02::1:ff00:254", SOLICITATION, 0, "fe80::254", 1);
 }
 
@@ -209,8 +195,8 @@ static void counts_another_station_with_our_address(void **state)
 
 	(void)state;
 	message(&f, PEER6, "ff02::1", ADVERTISEMENT, OVERRIDE, MOCK_OUR6, 2);
-	mock_input(&m, &f);
-	assert_int_equal(mock_count(&m, NET_ADDRESS_CONFLICT), 1);
+	mock_input(m, &f);
+	assert_int_equal(mock_count(m, NET_ADDRESS_CONFLICT), 1);
 }
 
 static void heeds_no_router_that_advertises_itself(void **state)
@@ -220,14 +206,14 @@ static void heeds_no_router_that_advertises_itself(void **state)
 
 	(void)state;
 	frame_packet(&f, "fe80::bad", "ff02::1", IP_PROTO_ICMP6, ra, sizeof(ra));
-	mock_input(&m, &f);
-	assert_int_equal(mock_count(&m, NET_ND_BAD), 1); /* shorter than any message of interest */
-	assert_false(mock_sent(&m, &f));
+	mock_input(m, &f);
+	assert_int_equal(mock_count(m, NET_ND_BAD), 1); /* shorter than any message of interest */
+	assert_false(mock_sent(m, &f));
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mock_set_up, mock_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(answers_a_solicitation_and_knows_the_asker),
 		TEST(answers_a_unicast_solicitation_without_option),

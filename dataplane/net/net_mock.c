@@ -89,6 +89,21 @@ unsigned mock_fini(struct mock *m)
 	return m->live;
 }
 
+struct mock mock_shared;
+
+int mock_set_up(void **state)
+{
+	(void)state;
+	mock_init(&mock_shared);
+	return 0;
+}
+
+int mock_tear_down(void **state)
+{
+	(void)state;
+	return mock_fini(&mock_shared) == 0 ? 0 : -1; /* a packet was lost */
+}
+
 struct pkt *mock_packet(struct mock *m, uint8_t fill, uint16_t len)
 {
 	struct pkt *pkt = mock_alloc(&m->pool);

@@ -30,6 +30,11 @@ struct net_config mock_config(void);
 /* Frees all; returns how many packets were never given back. */
 unsigned mock_fini(struct mock *m);
 
+/* One for tests that need no other configuration, and cmocka fixtures that make and end it. */
+extern struct mock mock_shared;
+int mock_set_up(void **state);
+int mock_tear_down(void **state);
+
 /* A packet to transmit of `len` octets with `fill` as its content. */
 struct pkt *mock_packet(struct mock *m, uint8_t fill, uint16_t len);
 
