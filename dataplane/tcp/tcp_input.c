@@ -12,10 +12,10 @@ static unsigned parse(struct tcp_in *in)
 		return TCP_N_DROP_MALFORMED;
 	if (in->h.odd_options)
 		tcp_count(in->stack, TCP_N_ODD_OPTIONS);
-	in->tuple = (struct tcp_tuple){.local = in->net->dst,
-		.peer = in->net->src,
-		.local_port = in->h.dst_port,
-		.peer_port = in->h.src_port};
+	in->tuple.local = in->net->dst;
+	in->tuple.peer = in->net->src;
+	in->tuple.local_port = in->h.dst_port;
+	in->tuple.peer_port = in->h.src_port;
 	in->seq = in->h.seq;
 	in->payload = pkt->data + pkt->l4 + in->h.len;
 	in->len = (uint32_t)(len - in->h.len);
@@ -39,8 +39,11 @@ static void dispatch(struct tcp_in *in)
 		tcp_count(stack, TCP_N_DROP_PORT_ZERO);
 		return;
 	}
-	in->hash = tcp_tuple_hash(&stack->hash_key, &in->tuple);
-	conn = tcp_table_find(&stack->table, &in->tuple, in->hash);
+	conn = tcp_table_recent(&stack->table, &in->tuple);
+	if (!conn) {
+		in->hash = tcp_tuple_hash(&stack->hash_key, &in->tuple);
+		conn = tcp_table_find(&stack->table, &in->tuple, in->hash);
+	}
 	if (!conn)
 		conn = tcp_closed_input(in);
 	if (conn)
@@ -50,9 +53,15 @@ static void dispatch(struct tcp_in *in)
 void tcp_input(
 	struct tcp_stack *stack, struct pkt *pkt, const struct net_segment *seg, uint64_t now_us)
 {
-	struct tcp_in in = {.stack = stack, .net = seg, .pkt = pkt, .now_us = now_us};
+	struct tcp_in
+		in; /* filled field by field: clearing it would cost more than all of parsing */
 	unsigned reason;
 
+	in.stack = stack;
+	in.net = seg;
+	in.pkt = pkt;
+	in.now_us = now_us;
+	in.hash = 0;
 	stack->now_us = now_us;
 	tcp_count(stack, TCP_N_RX);
 	reason = parse(&in);

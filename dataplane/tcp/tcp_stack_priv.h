@@ -74,8 +74,8 @@ struct tcp_in {
 	struct pkt *pkt; /* NULL once somebody keeps it */
 	struct tcp_header h;
 	struct tcp_tuple tuple;
-	uint32_t hash;
-	uint32_t seq; /* of `payload`; moves when its head is cut */
+	uint32_t hash; /* of the tuple, where no connection was found */
+	uint32_t seq;  /* of `payload`; moves when its head is cut */
 	uint8_t *payload;
 	uint32_t len; /* octets of payload */
 	uint64_t now_us;

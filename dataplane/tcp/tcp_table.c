@@ -35,6 +35,7 @@ void tcp_table_unmap_buckets(void *buckets, uint32_t mask)
 int tcp_table_init(struct tcp_table *table, unsigned max)
 {
 	table->count = 0;
+	table->recent = NULL;
 	table->buckets = tcp_table_map_buckets(max, &table->mask);
 	return table->buckets ? 0 : -ENOMEM;
 }
@@ -58,6 +59,8 @@ void tcp_table_remove(struct tcp_table *table, struct tcp_conn *conn)
 {
 	struct tcp_conn **at = &table->buckets[conn->hash & table->mask];
 
+	if (table->recent == conn)
+		table->recent = NULL;
 	while (*at && *at != conn)
 		at = &(*at)->hash_next;
 	if (*at) {
@@ -66,12 +69,21 @@ void tcp_table_remove(struct tcp_table *table, struct tcp_conn *conn)
 	}
 }
 
+struct tcp_conn *tcp_table_recent(const struct tcp_table *table, const struct tcp_tuple *tuple)
+{
+	struct tcp_conn *conn = table->recent;
+
+	return conn && tcp_tuple_eq(&conn->tuple, tuple) ? conn : NULL;
+}
+
 struct tcp_conn *tcp_table_find(
-	const struct tcp_table *table, const struct tcp_tuple *tuple, uint32_t hash)
+	struct tcp_table *table, const struct tcp_tuple *tuple, uint32_t hash)
 {
 	struct tcp_conn *conn = table->buckets[hash & table->mask];
 
 	while (conn && (conn->hash != hash || !tcp_tuple_eq(&conn->tuple, tuple)))
 		conn = conn->hash_next;
+	if (conn)
+		table->recent = conn;
 	return conn;
 }
