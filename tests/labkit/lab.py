@@ -26,8 +26,7 @@ from .dovecot import Dovecot
 from .nsd import Nsd
 from .proc import LabError
 
-# `kernel` has no device: the daemon listens with the kernel's TCP, inside the client's namespace.
-DEVICES = ("tap", "af_packet", "af_xdp", "kernel")
+DEVICES = ("tap", "af_packet", "af_xdp")
 # Not /tmp, which may be memory: the spool writes past the page cache.
 PARENT = "/var/tmp"
 DEFAULT_STATE = f"{PARENT}/postern-lab"
@@ -61,8 +60,6 @@ class Lab:
     @property
     def client_link(self):
         """What the client sees: the tap itself, or its end of the pair."""
-        if self.facts["device"] == "kernel":
-            return "lo"
         return self.link if self.facts["device"] == "tap" else f"p{self.facts['id']}c"
 
     @property
@@ -104,9 +101,6 @@ class Lab:
         if os.stat(self.state).st_uid != os.geteuid():
             raise LabError(f"{self.state} belongs to somebody else",
                            "choose another folder with --state")
-        if device == "kernel" and dns == "forward":
-            raise LabError("device kernel and --dns forward do not go together: the name server "
-                           "listens on this side's loopback", "use --dns zone")
         if os.listdir(self.state):
             raise LabError(f"{self.state} is not empty", "choose another folder with --state")
         # mkdtemp makes 0700; the daemon and Dovecot drop to users that must get through.
@@ -159,19 +153,10 @@ class Lab:
                           f"{senders.UNLISTED_IP6}/{senders.PREFIX6}"]
         return addresses
 
-    def _gateway_addresses(self):
-        addresses = [f"{senders.GATEWAY_IP}/{senders.PREFIX}"]
-        if netns.has_ipv6():
-            addresses.append(f"{senders.GATEWAY_IP6}/{senders.PREFIX6}")
-        return addresses
-
     def _wire(self):
         netns.create(self.netns)
         if self.facts["device"] == "tap":
             return  # the daemon makes it; see _plug
-        if self.facts["device"] == "kernel":
-            netns.address(self.netns, "lo", *self._client_addresses(), *self._gateway_addresses())
-            return
         netns.veth(self.link, self.client_link, self.netns)
         if self.facts["device"] == "af_packet":
             netns.steer_receive(self.link)
@@ -186,7 +171,9 @@ class Lab:
 
     def settings(self):
         """The lab's own configuration, over which --config is merged."""
-        device = self.facts["device"]
+        addresses = [f"{senders.GATEWAY_IP}/{senders.PREFIX}"]
+        if netns.has_ipv6():
+            addresses.append(f"{senders.GATEWAY_IP6}/{senders.PREFIX6}")
         if self.facts["dns"] == "forward":
             # Its root is not signed by the real one's key: no trust anchor, no validation.
             dns = {"forward": [f"127.0.0.1@{self.facts['dns_port']}"],
@@ -197,8 +184,8 @@ class Lab:
             "hostname": senders.GATEWAY_NAME,
             "authserv_id": senders.GATEWAY_NAME,
             "postmaster": f"postmaster@{senders.DOMAIN}",
-            "listen": [{"device": device if device == "kernel" else f"{device}:{self.link}",
-                        "addresses": self._gateway_addresses(), "ports": [25]}],
+            "listen": [{"device": f"{self.facts['device']}:{self.link}",
+                        "addresses": addresses, "ports": [25]}],
             "domains": [senders.DOMAIN],
             "recipients": {"file": f"{self.state}/recipients"},
             "dns": dns,
@@ -215,8 +202,7 @@ class Lab:
         self.gateway.configure(self.settings(), config)
 
     def start_gateway(self):
-        inside = self.netns if self.facts["device"] == "kernel" else None
-        return self.gateway.start(netns=inside, device_ready=self._plug)
+        return self.gateway.start(device_ready=self._plug)
 
     # --- down
 
