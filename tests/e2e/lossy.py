@@ -20,8 +20,8 @@ LIMIT_S = 900
 
 def lose(here, percent):
     """Drops packets at the client's end of the device, in both directions."""
-    # One packet on the wire each, not one of 64 KB that a device would cut later.
-    here.run("ethtool", "-K", here.client_link, "tso", "off", "gso", "off")
+    # The hook must see packets as on the wire, not pieces of 64 KB that are cut behind it.
+    here.run("ip", "link", "set", here.client_link, "gso_max_segs", "1")
     rule = f"numgen random mod 1000 < {percent * 10:.0f} counter drop"
     here.run("nft", f"""table netdev lossy {{
         chain in {{ type filter hook ingress device "{here.client_link}" priority 0; {rule}; }}

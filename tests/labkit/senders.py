@@ -115,10 +115,11 @@ def crlf(text):
     return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def message(domain, body="Hello.\n", subject="a test", number=0, to=f"alice@{DOMAIN}"):
+def message(domain, body="Hello.\n", subject="a test", number=0, to=f"alice@{DOMAIN}",
+            date="Tue, 24 Nov 2026 10:00:00 +0000"):
     """A plain message from a sender in the domain, unsigned."""
     return crlf(f"From: Sender <sender@{domain}>\nTo: <{to}>\nSubject: {subject}\n"
-                f"Date: Tue, 24 Nov 2026 10:00:00 +0000\nMessage-ID: <{number}@{domain}>\n"
+                f"Date: {date}\nMessage-ID: <{number}@{domain}>\n"
                 "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\n" + body)
 
 
