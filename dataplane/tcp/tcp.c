@@ -179,12 +179,24 @@ int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t po
 
 /* --- the poll round --- */
 
+static void set_gauges(struct tcp_stack *stack)
+{
+	counter *v = stack->counters.v;
+
+	counter_set(&v[TCP_N_OPEN], stack->open);
+	counter_set(&v[TCP_N_HALF_OPEN], stack->half_open);
+	counter_set(&v[TCP_N_TIMEWAIT], stack->timewait.slab.in_use);
+	counter_set(&v[TCP_N_RECEIVE_HELD], stack->receive_held);
+	counter_set(&v[TCP_N_SEND_BLOCKS], stack->send_blocks.in_use);
+}
+
 uint64_t tcp_timers(struct tcp_stack *stack, uint64_t now_us)
 {
 	uint64_t next, at;
 
 	stack->now_us = now_us;
 	tcp_timer_run(stack, now_us);
+	set_gauges(stack);
 	next = wheel_next_us(&stack->wheel);
 	at = tcp_timewait_sweep(&stack->timewait, now_us);
 	if (at < next)
@@ -265,8 +277,11 @@ uint32_t tcp_send(struct tcp_conn *conn, struct bytes bytes)
 	}
 	if (taken < bytes.len) {
 		conn->flags |= TCP_F_WANT_WRITE;
-		if (taken < room) /* it was blocks that lacked, and others' ACKs that bring them */
+		if (taken <
+			room) { /* it was blocks that lacked, and others' ACKs that bring them */
+			tcp_count(stack, TCP_N_SEND_STARVED);
 			tcp_ready_starve(conn);
+		}
 	}
 	return taken;
 }
@@ -313,7 +328,7 @@ void tcp_close(struct tcp_conn *conn)
 
 void tcp_abort(struct tcp_conn *conn)
 {
-	if (conn->state != TCP_CLOSED)
+	if (conn->state > TCP_SYN_SENT) /* before that the peer knows of nothing (§3.10.5) */
 		tcp_output_rst(conn, conn->stack->now_us);
 	tcp_conn_destroy(conn);
 }

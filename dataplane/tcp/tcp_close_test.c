@@ -124,6 +124,20 @@ static void both_may_open_at_once(void **state)
 	rig_fini(&r);
 }
 
+static void abandoned_open_sends_no_rst(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, NULL, 4096);
+	dial(&r);
+	tcp_abort(r.conn);
+	r.conn = NULL;
+	assert_int_equal(r.count, 1);
+	assert_int_equal(r.stack->conns.in_use, 0);
+	rig_fini(&r);
+}
+
 static void no_address_of_the_family_is_unreachable(void **state)
 {
 	uint8_t octets[16] = {0x20, 0x01};
@@ -482,6 +496,7 @@ int main(void)
 		cmocka_unit_test(wrong_ack_of_our_syn_gets_rst),
 		cmocka_unit_test(unanswered_open_is_tried_for_three_minutes),
 		cmocka_unit_test(both_may_open_at_once),
+		cmocka_unit_test(abandoned_open_sends_no_rst),
 		cmocka_unit_test(no_address_of_the_family_is_unreachable),
 		cmocka_unit_test(half_closed_connection_goes_on_sending),
 		cmocka_unit_test(we_may_shut_first_and_go_on_reading),

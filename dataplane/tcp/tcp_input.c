@@ -1,15 +1,15 @@
 #include "dataplane/tcp/tcp_closed_priv.h"
 #include "dataplane/tcp/tcp_state_priv.h"
 
-/* 0, or the reason to drop it; net_input() has checked the checksum. */
-static unsigned parse(struct tcp_in *in)
+/* False if it is no TCP segment; net_input() has checked the checksum. */
+static bool parse(struct tcp_in *in)
 {
 	struct pkt *pkt = in->pkt;
 	const uint8_t *data = pkt->data + pkt->l4;
 	size_t len = pkt->len > pkt->l4 ? (size_t)(pkt->len - pkt->l4) : 0;
 
 	if (tcp_wire_parse(data, len, &in->h))
-		return TCP_N_DROP_MALFORMED;
+		return false;
 	if (in->h.odd_options)
 		tcp_count(in->stack, TCP_N_ODD_OPTIONS);
 	in->tuple.local = in->net->dst;
@@ -19,7 +19,7 @@ static unsigned parse(struct tcp_in *in)
 	in->seq = in->h.seq;
 	in->payload = pkt->data + pkt->l4 + in->h.len;
 	in->len = (uint32_t)(len - in->h.len);
-	return 0;
+	return true;
 }
 
 /* Names that no connection may have: port 0, and ourselves (the LAND attack). */
@@ -53,10 +53,9 @@ static void dispatch(struct tcp_in *in)
 void tcp_input(
 	struct tcp_stack *stack, struct pkt *pkt, const struct net_segment *seg, uint64_t now_us)
 {
-	struct tcp_in
-		in; /* filled field by field: clearing it would cost more than all of parsing */
-	unsigned reason;
+	struct tcp_in in;
 
+	/* Field by field: clearing all of it would cost more than the whole of parsing. */
 	in.stack = stack;
 	in.net = seg;
 	in.pkt = pkt;
@@ -64,11 +63,10 @@ void tcp_input(
 	in.hash = 0;
 	stack->now_us = now_us;
 	tcp_count(stack, TCP_N_RX);
-	reason = parse(&in);
-	if (reason)
-		tcp_count(stack, reason);
-	else
+	if (parse(&in))
 		dispatch(&in);
+	else
+		tcp_count(stack, TCP_N_DROP_MALFORMED);
 	if (in.pkt)
 		pkt_free(in.pkt);
 }
