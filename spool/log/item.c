@@ -36,6 +36,7 @@ void spool_item_release(struct spool_item *item)
 	if (!item || atomic_fetch_sub_explicit(&item->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	item_memory_release(item->memory);
+	free(item->extents); /* only where the log has closed: else item_unplace() did it */
 	free(item->done_many);
 	free(item);
 }

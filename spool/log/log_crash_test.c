@@ -99,7 +99,7 @@ static void every_call(enum log_sim_fault fault, uint64_t seed)
 		}
 }
 
-#define SHORT_HISTORIES 3u
+#define SHORT_HISTORIES 2u
 
 #define EVERY_CALL(name, fault)                                                                    \
 	static void name(void **state)                                                             \
@@ -117,7 +117,7 @@ EVERY_CALL(a_full_disk_at_any_call_loses_nothing_acknowledged, LOG_SIM_ENOSPC)
 EVERY_CALL(a_short_write_at_any_call_loses_nothing_acknowledged, LOG_SIM_SHORT)
 EVERY_CALL(a_torn_write_at_any_call_loses_nothing_acknowledged, LOG_SIM_TORN)
 
-#define LONG_HISTORIES 60u
+#define LONG_HISTORIES 40u
 #define LONG_ROUNDS    6u
 #define LONG_STEPS     400u
 
