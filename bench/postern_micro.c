@@ -14,6 +14,7 @@ static const struct micro *const micros[] = {
 	&micro_rsa_1024,
 	&micro_rsa_2048,
 	&micro_rsa_4096,
+	&micro_log_append,
 };
 #define N_MICROS (sizeof(micros) / sizeof(micros[0]))
 
