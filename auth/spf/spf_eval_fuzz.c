@@ -125,12 +125,15 @@ static struct spf_input make_input(struct cursor *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct slab slab;
+	static bool ready;
 	struct cursor in = {data, data + size};
 	struct arena arena;
 	struct dns_asks asks;
 
-	if (!slab.map)
+	if (!ready) {
 		CHECK(slab_init(&slab, ARENA_BLOCK_SIZE, 64) == 0);
+		ready = true;
+	}
 	arena_init(&arena, &slab, 64);
 	dns_asks_init(&asks, &arena);
 	struct spf_input input = make_input(&in);
