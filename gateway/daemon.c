@@ -40,6 +40,22 @@ static int open_ports(struct daemon *d, struct text *why)
 	return error;
 }
 
+/* Several lcores on one device hand each other the packets of their flows. */
+static int make_meshes(struct daemon *d)
+{
+	uint8_t rss_key[RSS_KEY_LEN]; /* random per boot: no peer can aim at one lcore */
+	int error = 0;
+
+	if (d->config->lcores.io == 1)
+		return 0;
+	if (getrandom(rss_key, sizeof(rss_key), 0) != sizeof(rss_key))
+		return -errno;
+	for (unsigned i = 0; error == 0 && i < d->config->n_listen; i++)
+		if (d->ports[i])
+			error = lcore_mesh_new(d->config->lcores.io, rss_key, &d->meshes[i]);
+	return error;
+}
+
 /* --- names, answers, spool ----------------------------------------------------------------------
  */
 
@@ -186,6 +202,7 @@ static int add_lcore(
 	struct lcore_config lc = {
 		.index = worker->index,
 		.count = config->lcores.io,
+		.mesh = d->meshes[i],
 		.net = net_of(listen, secrets->hash_key),
 		.tcp = tcp_of(config, secrets->tcp, secrets->seed + worker->index),
 	};
@@ -194,6 +211,8 @@ static int add_lcore(
 
 	if (error)
 		return error;
+	if (d->meshes[i])
+		lcore_mesh_set_bell(d->meshes[i], worker->index, &worker->bell);
 	worker->listens[worker->n_lcores] = listen;
 	worker->lcores[worker->n_lcores++] = lcore;
 	for (unsigned p = 0; error == 0 && p < listen->n_ports; p++)
@@ -503,6 +522,8 @@ static int build(struct daemon *d, struct text *why)
 	if (error == 0)
 		error = open_ports(d, why);
 	if (error == 0)
+		error = make_meshes(d);
+	if (error == 0)
 		error = make_resolver(d, why);
 	if (error == 0)
 		error = open_spool(d, why);
@@ -543,9 +564,11 @@ static void take_down(struct daemon *d)
 		epoch_fini(&d->epoch);
 	handoff_free(d->spooler.to_delivery);
 	handoff_free(d->spooler.from_delivery);
-	for (unsigned i = 0; i < d->config->n_listen; i++)
+	for (unsigned i = 0; i < d->config->n_listen; i++) {
+		lcore_mesh_free(d->meshes[i]);
 		if (d->ports[i])
 			port_close(d->ports[i]);
+	}
 	if (d->env)
 		port_env_fini();
 	if (d->control >= 0) {

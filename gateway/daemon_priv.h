@@ -7,6 +7,7 @@ struct daemon {
 	const struct config *config;
 	bool env;
 	struct port *ports[CONFIG_MAX_LISTEN];
+	struct lcore_mesh *meshes[CONFIG_MAX_LISTEN]; /* where several lcores share a device */
 	struct recipients *recipients;
 	struct epoch epoch;
 	bool epoch_ready;

@@ -274,6 +274,9 @@ static uint64_t next_deadline_us(struct worker *worker)
 
 static bool has_completions(const struct worker *worker)
 {
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		if (lcore_has_work(worker->lcores[i]))
+			return true;
 	return !handoff_is_empty(worker->from_resolver) || !handoff_is_empty(worker->from_spooler);
 }
 

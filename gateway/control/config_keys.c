@@ -57,7 +57,7 @@ const struct config_key config_keys[] = {
 	LIST("networks", CONFIG_LIST_NETWORKS, false, "networks:\n  partners: [192.0.2.0/24]\n",
 		"Named groups of client networks, for keys that take the name of a group."),
 
-	NUMBER("lcores.io", CONFIG_NUMBER, lcores.io, "1", 1, 1,
+	NUMBER("lcores.io", CONFIG_NUMBER, lcores.io, "1", 1, 16,
 		"Poll-mode threads that own connections."),
 	NUMBER("lcores.auth", CONFIG_NUMBER, lcores.auth, "0", 0, 0,
 		"Threads for verification; 0: on the io lcores themselves."),
