@@ -116,10 +116,19 @@ static bool is_duplicate(const struct tcp_conn *conn, const struct tcp_in *in, b
 	       !(in->h.flags & (TCP_SYN | TCP_FIN)) && !window_moved;
 }
 
+static void restart_timer(struct tcp_conn *conn, uint64_t now_us)
+{
+	/* With nothing in flight the flush to come knows which timer it leaves behind. */
+	if (tcp_conn_flight(conn) == 0 && conn->rexmit_kind != TCP_REXMIT_PERSIST)
+		tcp_timer_rexmit_stop(conn);
+	else
+		tcp_timer_rexmit(conn, now_us);
+}
+
 static void take_ack(struct tcp_conn *conn, const struct tcp_in *in)
 {
 	bool duplicate_seen, news, moved, advanced = tcp_seq_gt(in->h.ack, conn->snd_una);
-	bool old = tcp_seq_lt(in->h.ack, conn->snd_una);
+	bool old = tcp_seq_lt(in->h.ack, conn->snd_una), was_shut = conn->snd_wnd == 0;
 
 	news = tcp_loss_sack(conn, &in->h, &duplicate_seen);
 	if (advanced)
@@ -129,11 +138,11 @@ static void take_ack(struct tcp_conn *conn, const struct tcp_in *in)
 		tcp_loss_duplicate(conn);
 	judge_tail_probe(
 		conn, in->h.ack, duplicate_seen || (!advanced && is_duplicate(conn, in, moved)));
-	if (conn->rexmit_kind == TCP_REXMIT_PERSIST && conn->snd_wnd > 0)
+	if (was_shut && conn->snd_wnd > 0)
 		window_reopened(conn);
 	if (advanced || moved ||
 		(tcp_loss_suspects(conn) && conn->rexmit_kind != TCP_REXMIT_REORDER))
-		tcp_timer_rexmit(conn, in->now_us);
+		restart_timer(conn, in->now_us);
 	if (conn->send.len > 0 || tcp_conn_has(conn, TCP_F_FIN_QUEUED))
 		tcp_ready_output(conn);
 }

@@ -65,6 +65,21 @@ static void slow_start_doubles(void **state)
 	rig_fini(&r);
 }
 
+static void drained_flight_with_data_waiting_repeats_nothing(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	begin(&r, 0, 100);
+	ack(&r, 10);
+	assert_true(r.count > 12);
+	ack(&r, 11);
+	ack(&r, 12);
+	assert_int_equal(rig_counted(&r, TCP_N_RETRANSMITS), 0);
+	assert_int_equal(r.conn->loss.phase, TCP_LOSS_OPEN);
+	rig_fini(&r);
+}
+
 static void idle_connection_grows_no_window(void **state)
 {
 	struct rig r;
@@ -274,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(initial_window_is_ten_segments),
 		cmocka_unit_test(slow_start_doubles),
+		cmocka_unit_test(drained_flight_with_data_waiting_repeats_nothing),
 		cmocka_unit_test(idle_connection_grows_no_window),
 		cmocka_unit_test(third_duplicate_ack_starts_fast_retransmit),
 		cmocka_unit_test(partial_ack_sends_the_next_hole_at_once),

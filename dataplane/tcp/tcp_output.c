@@ -356,7 +356,7 @@ void tcp_output(struct tcp_conn *conn, uint64_t now_us)
 			send_new(conn, pipe, now_us);
 		send_fin(conn, now_us);
 		conn->flags &= ~(uint32_t)TCP_F_FORCE;
-		if (conn->rexmit_kind == TCP_REXMIT_NONE)
+		if (conn->rexmit_kind == TCP_REXMIT_NONE || conn->rexmit_kind == TCP_REXMIT_PERSIST)
 			tcp_timer_rexmit(conn, now_us);
 	}
 	if (tcp_conn_has(conn, TCP_F_ACK_NOW) || tcp_receive_window_news(conn))

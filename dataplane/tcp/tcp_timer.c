@@ -107,6 +107,11 @@ void tcp_timer_rexmit(struct tcp_conn *conn, uint64_t now_us)
 	}
 }
 
+void tcp_timer_rexmit_stop(struct tcp_conn *conn)
+{
+	arm(conn, TCP_REXMIT_NONE, UINT64_MAX);
+}
+
 void tcp_timer_keepalive(struct tcp_conn *conn)
 {
 	uint32_t s = conn->stack->config.keepalive_s;

@@ -22,6 +22,7 @@
 void tcp_timer_sync(struct tcp_conn *conn);
 /* Chooses the retransmission timer that the state of sending asks for, from now on. */
 void tcp_timer_rexmit(struct tcp_conn *conn, uint64_t now_us);
+void tcp_timer_rexmit_stop(struct tcp_conn *conn);
 /* Keepalive counts anew from when the peer was last heard. */
 void tcp_timer_keepalive(struct tcp_conn *conn);
 /* Runs everything that is due. */
