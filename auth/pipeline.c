@@ -20,6 +20,7 @@ const struct auth_config auth_config_default = {
 	.max_header_bytes = 256 * 1024,
 	.max_arena_bytes = 512 * 1024,
 	.max_received = 50,
+	.secondary_wait_ms = 1000,
 };
 
 const struct dns_parsers auth_dns_parsers = {
@@ -34,8 +35,7 @@ const struct dns_parsers auth_dns_parsers = {
 #define MAIL_OF(link_pointer, member)                                                              \
 	((struct auth_mail *)((char *)(link_pointer)-offsetof(struct auth_mail, member)))
 
-/* --- the engine
- * ------------------------------------------------------------------------------------ */
+/* --- the engine --- */
 
 static void keep_string(char *room, size_t size, const char *value)
 {
@@ -72,6 +72,7 @@ int auth_engine_new(const struct auth_config *config, struct dns_cache *cache,
 	auth_counters_init(&engine->counters);
 	auth_link_init(&engine->asking);
 	auth_link_init(&engine->waiting);
+	auth_link_init(&engine->lingering);
 	auth_link_init(&engine->ready);
 	int error = init_memory(engine);
 	if (error) {
@@ -99,19 +100,37 @@ void auth_engine_free(struct auth_engine *engine)
 	free(engine);
 }
 
-/* --- going on
- * --------------------------------------------------------------------------------------- */
+/* --- going on --- */
 
-static bool spf_done(const struct auth_mail *mail)
+/* What DMARC stands on. */
+static bool identities_done(const struct auth_mail *mail)
 {
-	return spf_eval_done(mail->spf_helo) &&
-	       (!mail->spf_mfrom || spf_eval_done(mail->spf_mfrom));
+	const struct spf_eval *spf = mail->spf_mfrom ? mail->spf_mfrom : mail->spf_helo;
+
+	return spf_eval_done(spf) && dkim_verifier_done(mail->dkim);
 }
 
-static bool all_done(const struct auth_mail *mail)
+/* All that a decision may stand on. */
+static bool main_done(const struct auth_mail *mail)
 {
-	return spf_done(mail) && mail->iprev.done && dkim_verifier_done(mail->dkim) &&
-	       arc_verifier_done(mail->arc) && (!mail->dmarc || dmarc_eval_done(mail->dmarc));
+	return identities_done(mail) && arc_verifier_done(mail->arc) &&
+	       (!mail->dmarc || dmarc_eval_done(mail->dmarc));
+}
+
+static bool secondary_done(const struct auth_mail *mail)
+{
+	return spf_eval_done(mail->spf_helo) && mail->iprev.done;
+}
+
+/* Only iprev or HELO is missing. */
+static void linger(struct auth_mail *mail, uint64_t now_us)
+{
+	struct auth_engine *engine = mail->engine;
+
+	if (auth_link_is_in(&mail->in_lingering))
+		return;
+	mail->linger_until_us = now_us + engine->config.secondary_wait_ms * (uint64_t)1000;
+	auth_link_append(&engine->lingering, &mail->in_lingering);
 }
 
 static void become_ready(struct auth_mail *mail, uint64_t now_us)
@@ -122,10 +141,9 @@ static void become_ready(struct auth_mail *mail, uint64_t now_us)
 	mail->ready_us = now_us;
 	pipeline_verdict_fill(mail);
 	auth_link_remove(&mail->in_waiting);
+	auth_link_remove(&mail->in_lingering);
 	auth_link_append(&engine->ready, &mail->in_ready);
 	counter_inc(&engine->counters.v[AUTH_VERDICTS]);
-	if (mail->gave_up)
-		counter_inc(&engine->counters.v[AUTH_GAVE_UP]);
 	if (mail->verdict.temporary)
 		counter_inc(&engine->counters.v[AUTH_TEMPORARY]);
 }
@@ -138,17 +156,20 @@ static void progress(struct auth_mail *mail, uint64_t now_us)
 	pipeline_dns_pump(mail, now_us);
 	if (mail->phase != AUTH_PHASE_ENDED)
 		return;
-	if (mail->dmarc && !mail->identified && spf_done(mail) && dkim_verifier_done(mail->dkim)) {
+	if (mail->dmarc && !mail->identified && identities_done(mail)) {
 		mail->identified = true;
 		pipeline_verdict_identify(mail);
 		pipeline_dns_pump(mail, now_us);
 	}
-	if (all_done(mail))
+	if (!main_done(mail))
+		return;
+	if (secondary_done(mail))
 		become_ready(mail, now_us);
+	else
+		linger(mail, now_us);
 }
 
-/* --- a mail
- * ------------------------------------------------------------------------------------------ */
+/* --- a mail --- */
 
 /* What is looked up: A-labels; what is no name stays as it is, and SPF will say so. */
 static struct bytes lookup_domain(struct auth_mail *mail, struct bytes domain)
@@ -224,6 +245,7 @@ static struct auth_mail *new_mail(struct auth_engine *engine)
 	mail->generation = ++engine->last_generation;
 	auth_link_init(&mail->in_asking);
 	auth_link_init(&mail->in_waiting);
+	auth_link_init(&mail->in_lingering);
 	auth_link_init(&mail->in_ready);
 	arena_init(
 		&mail->arena, &engine->blocks, engine->config.max_arena_bytes / ARENA_BLOCK_SIZE);
@@ -269,6 +291,7 @@ void auth_mail_end(struct auth_mail *mail)
 		dkim_verifier_fini(mail->dkim);
 	auth_link_remove(&mail->in_asking);
 	auth_link_remove(&mail->in_waiting);
+	auth_link_remove(&mail->in_lingering);
 	auth_link_remove(&mail->in_ready);
 	dns_asks_fini(&mail->asks);
 	arena_fini(&mail->arena);
@@ -278,8 +301,7 @@ void auth_mail_end(struct auth_mail *mail)
 	slab_put(&engine->mails, mail);
 }
 
-/* --- content
- * ------------------------------------------------------------------------------------------ */
+/* --- content --- */
 
 static void header_ended(struct auth_mail *mail, uint64_t now_us)
 {
@@ -348,8 +370,33 @@ enum auth_feed auth_mail_content_end(struct auth_mail *mail, uint64_t now_us)
 	return AUTH_FEED_OK;
 }
 
-/* --- answers and jobs
- * ---------------------------------------------------------------------------------- */
+/* --- answers and jobs --- */
+
+/* What is open counts as timed out, and so does what is asked from now on. */
+static void stop_waiting(struct auth_mail *mail, uint64_t now_us)
+{
+	mail->gave_up = true;
+	for (unsigned i = 0; i < mail->asks.n; i++) {
+		if (mail->asks.ask[i]->state == DNS_ASK_SENT)
+			dns_asks_answer(&mail->asks, i, dns_answer_failure(DNS_TIMEOUT), now_us);
+	}
+	progress(mail, now_us);
+}
+
+static unsigned stop_lingering(struct auth_engine *engine, uint64_t now_us)
+{
+	unsigned n = 0;
+
+	for (; auth_link_is_in(&engine->lingering); n++) {
+		struct auth_mail *mail = MAIL_OF(engine->lingering.next, in_lingering);
+		if (mail->linger_until_us > now_us)
+			break;
+		counter_inc(&engine->counters.v[AUTH_SECONDARY_LATE]);
+		auth_link_remove(&mail->in_lingering);
+		stop_waiting(mail, now_us);
+	}
+	return n;
+}
 
 unsigned auth_engine_run(struct auth_engine *engine, uint64_t now_us, bool idle, uint32_t budget_us)
 {
@@ -361,12 +408,19 @@ unsigned auth_engine_run(struct auth_engine *engine, uint64_t now_us, bool idle,
 		next = link->next;
 		progress(MAIL_OF(link, in_waiting), now_us);
 	}
-	return done;
+	return done + stop_lingering(engine, now_us);
 }
 
 uint64_t auth_engine_deadline_us(const struct auth_engine *engine)
 {
-	return crypto_deadline_us(engine->queue);
+	uint64_t deadline_us = crypto_deadline_us(engine->queue);
+
+	if (auth_link_is_in(&engine->lingering)) {
+		const struct auth_mail *mail = MAIL_OF(engine->lingering.next, in_lingering);
+		if (mail->linger_until_us < deadline_us)
+			deadline_us = mail->linger_until_us;
+	}
+	return deadline_us;
 }
 
 struct auth_mail *auth_engine_next_ready(struct auth_engine *engine)
@@ -410,17 +464,11 @@ void auth_engine_answer(struct auth_engine *engine, struct auth_ref ref, uint32_
 
 void auth_mail_give_up(struct auth_mail *mail, uint64_t now_us)
 {
-	mail->gave_up = true;
-	/* Evaluators may ask on when told of a time-out; that is answered by progress() at once. */
-	for (unsigned i = 0; i < mail->asks.n; i++) {
-		if (mail->asks.ask[i]->state == DNS_ASK_SENT)
-			dns_asks_answer(&mail->asks, i, dns_answer_failure(DNS_TIMEOUT), now_us);
-	}
-	progress(mail, now_us);
+	counter_inc(&mail->engine->counters.v[AUTH_GAVE_UP]);
+	stop_waiting(mail, now_us);
 }
 
-/* --- what is known about a mail
- * --------------------------------------------------------------------------- */
+/* --- what is known about a mail --- */
 
 const struct auth_verdict *auth_mail_verdict(struct auth_mail *mail)
 {

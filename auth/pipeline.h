@@ -26,6 +26,11 @@ struct auth_config {
 				      AUTH_FEED_HEADER_TOO_LARGE */
 	uint32_t max_arena_bytes;  /* of one mail, apart from the header section */
 	unsigned max_received;     /* Received fields: more is a loop (AUTH_FEED_LOOP) */
+	/*
+	 * iprev and the HELO identity decide nothing (DESIGN §7): once all else is known they are
+	 * waited for only so long, then they are temperror.
+	 */
+	uint32_t secondary_wait_ms;
 };
 extern const struct auth_config auth_config_default;
 
@@ -86,6 +91,7 @@ void *auth_mail_user(const struct auth_mail *mail);
 /* Run jobs. `idle` as in crypto_run(). Returns how much was done. */
 unsigned auth_engine_run(
 	struct auth_engine *engine, uint64_t now_us, bool idle, uint32_t budget_us);
+/* When to run again, if nothing comes before; UINT64_MAX if nothing waits. */
 uint64_t auth_engine_deadline_us(const struct auth_engine *engine);
 /* The next mail whose verdict has become ready since last asked; NULL if none. */
 struct auth_mail *auth_engine_next_ready(struct auth_engine *engine);

@@ -51,7 +51,8 @@ struct auth_mail {
 	struct dmarc_eval *dmarc; /* NULL unless there is one author domain */
 	bool identified;          /* dmarc has been told of SPF and DKIM */
 
-	struct auth_link in_asking, in_waiting, in_ready;
+	uint64_t linger_until_us; /* while in_lingering */
+	struct auth_link in_asking, in_waiting, in_lingering, in_ready;
 	struct auth_verdict verdict;
 	char results[AUTH_RESULTS_ROOM];
 };
@@ -60,7 +61,9 @@ struct auth_mail {
 	X(AUTH_MAILS, "auth_mails", "mails whose evaluation began")                                \
 	X(AUTH_MAILS_FULL, "auth_mails_full", "mails refused: as many as allowed are open")        \
 	X(AUTH_VERDICTS, "auth_verdicts", "verdicts reached")                                      \
-	X(AUTH_GAVE_UP, "auth_gave_up", "verdicts reached only by giving up on the DNS")           \
+	X(AUTH_GAVE_UP, "auth_gave_up", "mails whose session gave up waiting for the DNS")         \
+	X(AUTH_SECONDARY_LATE, "auth_secondary_late",                                              \
+		"verdicts for which iprev or HELO came too late")                                  \
 	X(AUTH_TEMPORARY, "auth_temporary", "verdicts that a failed look-up leaves open")          \
 	X(AUTH_ASKS, "auth_asks", "DNS questions of evaluators")                                   \
 	X(AUTH_ASKS_CACHED, "auth_asks_cached", "of these, answered from the cache")               \
@@ -79,15 +82,16 @@ struct auth_engine {
 	struct slab mails, headers, blocks;
 	struct auth_mail **live; /* by slot; NULL where none is */
 	uint32_t last_generation;
-	/* Mails with questions to carry out; that wait for jobs; whose verdict has not been told.
+	/*
+	 * Mails with questions to carry out; that have all their content; that wait for iprev or
+	 * HELO alone, the first to give up on it first; whose verdict has not been told.
 	 */
-	struct auth_link asking, waiting, ready;
+	struct auth_link asking, waiting, lingering, ready;
 	struct auth_counters counters;
 	char authserv_id[256], hostname[256];
 };
 
-/* --- pipeline_dns.c: questions of one mail
- * -------------------------------------------------------- */
+/* --- pipeline_dns.c: questions of one mail --- */
 
 /* Answers what the cache or the mail itself knows and lines up the rest for the resolver. */
 void pipeline_dns_pump(struct auth_mail *mail, uint64_t now_us);
@@ -97,21 +101,18 @@ bool pipeline_dns_next(struct auth_mail *mail, uint32_t *index, struct dns_quest
 void pipeline_dns_answer(
 	struct auth_mail *mail, uint32_t index, const struct dns_answer *answer, uint64_t now_us);
 
-/* --- pipeline_header.c: what is done with header fields
- * -------------------------------------------- */
+/* --- pipeline_header.c: what is done with header fields --- */
 
 void pipeline_header_field(struct auth_mail *mail, const struct field *field);
 
-/* --- pipeline_verdict.c
- * ---------------------------------------------------------------------------- */
+/* --- pipeline_verdict.c --- */
 
 /* Tells DMARC of the identifiers that SPF and DKIM have authenticated. Both are done. */
 void pipeline_verdict_identify(struct auth_mail *mail);
 /* Every part is done: fills mail->verdict. */
 void pipeline_verdict_fill(struct auth_mail *mail);
 
-/* --- links
- * ----------------------------------------------------------------------------------------- */
+/* --- links --- */
 
 static inline void auth_link_init(struct auth_link *link)
 {

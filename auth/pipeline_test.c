@@ -15,8 +15,7 @@
 #define TXT(name, text) name ". 60 IN TXT \"" text "\"\n"
 #define NOW             1700000000u
 
-/* --- a mail that has everything
- * ---------------------------------------------------------------------- */
+/* --- a mail that has everything --- */
 
 static const char plain[] = "Received: from a by b; date\r\n"
 			    "From: \"x@other.org\" <user@mail.example.com>\r\n"
@@ -103,8 +102,7 @@ static void start(struct pipeline_harness *h, const struct dns_zone *answers)
 	pipeline_harness_init(h, &config, answers);
 }
 
-/* --- verdicts
- * ---------------------------------------------------------------------------------------- */
+/* --- verdicts --- */
 
 static void the_verdict_is_the_same_however_the_mail_and_the_answers_come(void **state)
 {
@@ -267,8 +265,7 @@ static void a_failed_look_up_is_temporary_only_where_it_matters(void **state)
 	}
 }
 
-/* --- questions
- * ---------------------------------------------------------------------------------------- */
+/* --- questions --- */
 
 static bool next_is(struct pipeline_harness *h, uint16_t type, const char *name)
 {
@@ -433,8 +430,46 @@ static void giving_up_counts_what_is_open_as_timed_out(void **state)
 	pipeline_harness_fini(&h);
 }
 
-/* --- the header section
- * ------------------------------------------------------------------------------- */
+static void iprev_and_helo_are_not_waited_for_longer_than_they_are_worth(void **state)
+{
+	struct auth_envelope envelope = usual_envelope();
+	struct pipeline_harness h;
+	struct dns_question question;
+	struct auth_ref ref;
+	uint32_t index;
+	(void)state;
+
+	start(&h, zone);
+	struct auth_mail *mail = auth_mail_begin(h.engine, &envelope, 1);
+	auth_mail_content(mail, bytes_str(signed_mail), 2);
+	auth_mail_content_end(mail, 3);
+	auth_engine_run(h.engine, 4, true, UINT32_MAX);
+	assert_int_equal(auth_engine_deadline_us(h.engine), UINT64_MAX);
+	while (auth_engine_next_question(h.engine, &ref, &index, &question)) {
+		if (question.type == DNS_PTR)
+			continue;
+		const struct dns_answer *answer =
+			dns_zone_answer(zone, &auth_dns_parsers, &question);
+		auth_engine_answer(h.engine, ref, index, answer, 5);
+		dns_answer_release(answer);
+		auth_engine_run(h.engine, 5, true, UINT32_MAX);
+	}
+	/* all but the client's name is known */
+	assert_null(auth_mail_verdict(mail));
+	uint64_t deadline_us = auth_engine_deadline_us(h.engine);
+	assert_int_equal(deadline_us, 5 + auth_config_default.secondary_wait_ms * 1000);
+	auth_engine_run(h.engine, deadline_us - 1, true, UINT32_MAX);
+	assert_null(auth_engine_next_ready(h.engine));
+	auth_engine_run(h.engine, deadline_us, true, UINT32_MAX);
+	assert_ptr_equal(auth_engine_next_ready(h.engine), mail);
+	assert_int_equal(auth_mail_verdict(mail)->iprev.result, AUTH_TEMPERROR);
+	assert_int_equal(auth_mail_verdict(mail)->dmarc.result, AUTH_PASS);
+	assert_int_equal(auth_engine_deadline_us(h.engine), UINT64_MAX);
+	auth_mail_end(mail);
+	pipeline_harness_fini(&h);
+}
+
+/* --- the header section --- */
 
 static void fields_that_claim_our_name_are_cut(void **state)
 {
@@ -515,8 +550,7 @@ static void header_sections_have_limits(void **state)
 		AUTH_FEED_HEADER_TOO_LARGE);
 }
 
-/* --- ends
- * ---------------------------------------------------------------------------------------------- */
+/* --- ends --- */
 
 static void a_mail_may_end_at_any_point(void **state)
 {
@@ -601,6 +635,7 @@ int main(void)
 		cmocka_unit_test(cached_answers_need_no_question),
 		cmocka_unit_test(answers_for_a_mail_that_is_gone_are_dropped),
 		cmocka_unit_test(giving_up_counts_what_is_open_as_timed_out),
+		cmocka_unit_test(iprev_and_helo_are_not_waited_for_longer_than_they_are_worth),
 		cmocka_unit_test(fields_that_claim_our_name_are_cut),
 		cmocka_unit_test(header_sections_have_limits),
 		cmocka_unit_test(a_mail_may_end_at_any_point),

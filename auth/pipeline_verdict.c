@@ -4,8 +4,7 @@
 _Static_assert(AUTH_RESULTS_ROOM >= VERDICT_AUTHRES_ROOM, "the field fits");
 _Static_assert(AUTH_MAX_SIGNATURES >= DKIM_MAX_SIGNATURES, "every signature has a place");
 
-/* --- what DMARC is told
- * ------------------------------------------------------------------------------- */
+/* --- what DMARC is told --- */
 
 struct identifiers {
 	struct auth_mail *mail;
@@ -67,8 +66,7 @@ void pipeline_verdict_identify(struct auth_mail *mail)
 	dmarc_eval_identifiers(mail->dmarc, ids.id, ids.n);
 }
 
-/* --- the verdict
- * ---------------------------------------------------------------------------------------- */
+/* --- the verdict --- */
 
 static void fill_spf(struct auth_spf *out, const struct spf_eval *eval, struct bytes domain,
 	enum spf_scope scope)

@@ -39,8 +39,7 @@ struct verify {
 
 #define PIECE 32768
 
-/* --- the command line
- * ------------------------------------------------------------------------------- */
+/* --- the command line --- */
 
 static const struct option long_options[] = {
 	{"json", no_argument, NULL, 'j'},
@@ -98,8 +97,7 @@ static int make_envelope(struct verify *verify)
 	return CLI_OK;
 }
 
-/* --- what the command line names
- * ---------------------------------------------------------------------- */
+/* --- what the command line names --- */
 
 static int load_config(struct verify *verify)
 {
@@ -181,15 +179,15 @@ static int begin(struct verify *verify)
 	if (options->authserv_id)
 		config.authserv_id = options->authserv_id;
 	config.max_mails = 1;
-	config.max_received = UINT_MAX; /* a loop is the business of SMTP */
+	config.secondary_wait_ms = UINT32_MAX; /* nobody is kept waiting */
+	config.max_received = UINT_MAX;        /* a loop is the business of SMTP */
 	if (auth_engine_new(&config, NULL, NULL, &verify->engine))
 		return cli_fail(CLI_SOFTWARE, "out of memory");
 	verify->mail = auth_mail_begin(verify->engine, &verify->envelope, clock_mono_us());
 	return verify->mail ? CLI_OK : cli_fail(CLI_DATA, "--helo or --mail-from is too long");
 }
 
-/* --- the message
- * ---------------------------------------------------------------------------------------- */
+/* --- the message --- */
 
 static void run_engine(struct verify *verify, bool wait)
 {
