@@ -15,9 +15,23 @@ int commit_init(struct spool_log *log, uint32_t batch_bytes)
 	b->cap = (cap + RECORD_HEADER_SIZE + 3 * LOG_IO_BLOCK) & ~(size_t)(LOG_IO_BLOCK - 1);
 	b->fd = -1;
 	b->data = aligned_alloc(LOG_IO_BLOCK, b->cap);
-	b->acks = calloc(LOG_BATCH_MAILS, sizeof(*b->acks));
-	b->notes = calloc(LOG_BATCH_NOTES, sizeof(*b->notes));
-	return b->data && b->acks && b->notes ? 0 : -ENOMEM;
+	return b->data ? 0 : -ENOMEM;
+}
+
+/* Room for one more in a list that grows by doubling. */
+static int grow(void *list, unsigned n, unsigned *cap, size_t size, unsigned first)
+{
+	unsigned more = *cap ? *cap * 2 : first;
+	void **old = list, *grown;
+
+	if (n < *cap)
+		return 0;
+	grown = realloc(*old, more * size);
+	if (!grown)
+		return -ENOMEM;
+	*old = grown;
+	*cap = more;
+	return 0;
 }
 
 static void close_active(struct spool_log *log)
@@ -378,6 +392,8 @@ int commit_note(struct spool_log *log, const struct record_note *note)
 		if (r != 0)
 			return r;
 	}
+	if (grow(&b->notes, b->n_notes, &b->notes_cap, sizeof(*b->notes), 64) != 0)
+		return -ENOMEM;
 	if (say_again(log) != 0 || append_note(log, note) != 0)
 		b->say_again = true;
 	b->notes[b->n_notes++] = *note;
@@ -389,6 +405,15 @@ int commit_sync(struct spool_log *log)
 	int r = say_again(log);
 
 	return r == 0 ? sync_group(log) : r;
+}
+
+int commit_may_expect(struct spool_log *log)
+{
+	struct log_batch *b = &log->batch;
+
+	if (b->n_acks == LOG_BATCH_MAILS)
+		return -ENOBUFS;
+	return grow(&b->acks, b->n_acks, &b->acks_cap, sizeof(*b->acks), 64);
 }
 
 void commit_expect(struct spool_log *log, struct spool_cookie cookie, struct spool_item *item)
@@ -407,15 +432,8 @@ int commit_move(struct spool_log *log, struct spool_item *item, const struct log
 {
 	struct log_batch *b = &log->batch;
 
-	if (b->n_moves == b->moves_cap) {
-		unsigned cap = b->moves_cap ? b->moves_cap * 2 : 16;
-		struct pending_move *moves = realloc(b->moves, cap * sizeof(*moves));
-
-		if (!moves)
-			return -ENOMEM;
-		b->moves = moves;
-		b->moves_cap = cap;
-	}
+	if (grow(&b->moves, b->n_moves, &b->moves_cap, sizeof(*b->moves), 16) != 0)
+		return -ENOMEM;
 	item_hold(item);
 	b->moves[b->n_moves++] =
 		(struct pending_move){item, place->segment, place->offset, place->size, extents};

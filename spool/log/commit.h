@@ -24,7 +24,9 @@ void commit_end(struct spool_log *log, enum record_type type, uint32_t payload_o
 int commit_note(struct spool_log *log, const struct record_note *note);
 /* Writes and syncs the batch and settles its mails. 0 or -errno. */
 int commit_sync(struct spool_log *log);
-/* The mail at `place` is acknowledged after the next sync. There is room: see LOG_BATCH_MAILS. */
+/* Room for one more commit_expect(): 0, -ENOMEM, or -ENOBUFS at LOG_BATCH_MAILS. */
+int commit_may_expect(struct spool_log *log);
+/* The item's mail is acknowledged after the next sync. */
 void commit_expect(struct spool_log *log, struct spool_cookie cookie, struct spool_item *item);
 /* The item moves there after the next sync; takes over `extents`. 0 or -ENOMEM. */
 int commit_move(struct spool_log *log, struct spool_item *item, const struct log_place *place,

@@ -6,9 +6,9 @@
 #include "base/testing.h"
 
 #define SECTOR     512u
-#define MAX_FILES  256u
+#define MAX_FILES  96u
 #define MAX_FDS    64u
-#define NAME_SIZE  64u
+#define NAME_SIZE  40u
 #define DIR_FD     1000
 #define FILES_MOST (64u << 20)
 

@@ -272,7 +272,7 @@ int spool_log_commit(struct spool_log *log, const struct spool_envelope *envelop
 	struct spool_item *item;
 	int r;
 
-	if (resting(log) || log->batch.n_acks == LOG_BATCH_MAILS) {
+	if (resting(log) || commit_may_expect(log) != 0) {
 		mail_abort(log, envelope->queue_id);
 		return refused(log, -EIO);
 	}

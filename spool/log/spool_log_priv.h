@@ -83,9 +83,9 @@ struct log_batch {
 	uint64_t sequence; /* of the next record */
 	bool unsynced;
 	struct pending_ack *acks;
-	unsigned n_acks, n_settled;
+	unsigned n_acks, n_settled, acks_cap;
 	struct record_note *notes; /* to be said again if the sync fails */
-	unsigned n_notes;
+	unsigned n_notes, notes_cap;
 	bool say_again;
 	struct pending_move *moves;
 	unsigned n_moves, moves_cap;
