@@ -23,3 +23,4 @@ struct micro {
 
 extern const struct micro micro_rsa_1024, micro_rsa_2048, micro_rsa_4096;
 extern const struct micro micro_log_append;
+extern const struct micro micro_sha256, micro_canon, micro_dkim_mail;

@@ -15,6 +15,9 @@ static const struct micro *const micros[] = {
 	&micro_rsa_2048,
 	&micro_rsa_4096,
 	&micro_log_append,
+	&micro_sha256,
+	&micro_canon,
+	&micro_dkim_mail,
 };
 #define N_MICROS (sizeof(micros) / sizeof(micros[0]))
 

@@ -6,8 +6,11 @@
 
 #define HASH_BATCH_MAX 16
 
+/* In front of what a job writes: room for the octets left over from before, so that blocks go on without a seam. */
+#define HASH_LEFT_OVER 64
+
 struct hash_batch {
-	uint8_t scratch[HASH_BATCH_MAX][HASH_SCRATCH] __attribute__((aligned(64)));
+	uint8_t scratch[HASH_BATCH_MAX][HASH_LEFT_OVER + HASH_SCRATCH] __attribute__((aligned(64)));
 };
 
 /* Pull and hash all that the jobs have, n <= HASH_BATCH_MAX. Returns the octets hashed. */

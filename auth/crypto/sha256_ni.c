@@ -73,3 +73,31 @@ __attribute__((target("sha,sse4.1,ssse3"))) void sha256_blocks_ni(
 		ni_block(&s, &data, 1);
 	ni_store(h, s);
 }
+
+NI void ni_lanes(uint32_t *const h[], const uint8_t *const data[], int n, size_t blocks)
+{
+	struct ni s[SHA256_NI_LANES];
+	const uint8_t *at[SHA256_NI_LANES];
+	for (int j = 0; j < n; j++) {
+		s[j] = ni_load(h[j]);
+		at[j] = data[j];
+	}
+	for (; blocks; blocks--) {
+		ni_block(s, at, n);
+		for (int j = 0; j < n; j++)
+			at[j] += 64;
+	}
+	for (int j = 0; j < n; j++)
+		ni_store(h[j], s[j]);
+}
+
+__attribute__((target("sha,sse4.1,ssse3"))) void sha256_lanes_ni(
+	uint32_t *const h[], const uint8_t *const data[], unsigned n, size_t blocks)
+{
+	switch (n) {
+	case 1: sha256_blocks_ni(h[0], data[0], blocks); break;
+	case 2: ni_lanes(h, data, 2, blocks); break;
+	case 3: ni_lanes(h, data, 3, blocks); break;
+	case 4: ni_lanes(h, data, 4, blocks); break;
+	}
+}
