@@ -15,7 +15,8 @@ struct canon {
 
 static void *setup(const struct micro *micro)
 {
-	static const char line[] = "The quick brown  fox jumps over the lazy dog and runs away \t again. ";
+	static const char line[] =
+		"The quick brown  fox jumps over the lazy dog and runs away \t again. ";
 	struct canon *canon = malloc(sizeof(*canon));
 	size_t n = 0;
 	(void)micro;

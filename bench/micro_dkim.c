@@ -1,6 +1,6 @@
 /*
- * Sixteen mails of 20 KB with one RSA-2048 signature each, header section and all, keys in the cache, verified side by
- * side; against EVP's SHA-256 of their bodies alone.
+ * Sixteen mails of 20 KB with one RSA-2048 signature each, header section and all, keys in the
+ * cache, verified side by side; against EVP's SHA-256 of their bodies alone.
  */
 #include "auth/dkim/dkim.h"
 #include "auth/dkim/dkim_key.h"
@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAILS	   16
-#define BODY	   20480
+#define MAILS      16
+#define BODY       20480
 #define MAIL_MAX   (BODY + 4096)
 #define HEADER_MAX 8192
-#define BLOCKS	   256
-#define NOW	   1790000000
+#define BLOCKS     256
+#define NOW        1790000000
 
 struct mail {
 	struct dkim_signer *signer;
@@ -50,7 +50,8 @@ static const char head[] =
 
 static bool mail_setup(struct mail *mail, struct slab *blocks)
 {
-	static const char line[] = "The quick brown fox jumps over the lazy dog, and then some more.\r\n";
+	static const char line[] =
+		"The quick brown fox jumps over the lazy dog, and then some more.\r\n";
 	static char plain[MAIL_MAX];
 	const struct dkim_sign_options options = {.domain = BYTES("example.com"),
 		.selector = BYTES("s"),
@@ -162,4 +163,5 @@ static uint64_t reference(void *state)
 	return MAILS;
 }
 
-const struct micro micro_dkim_mail = {"dkim-mail", "mails/s", setup, ours, reference, teardown, 0, false};
+const struct micro micro_dkim_mail = {
+	"dkim-mail", "mails/s", setup, ours, reference, teardown, 0, false};

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define STREAMS 16
-#define OCTETS	20480
+#define OCTETS  20480
 
 struct stream {
 	struct hash_job job;
@@ -81,4 +81,5 @@ static uint64_t reference(void *state)
 	return STREAMS * OCTETS;
 }
 
-const struct micro micro_sha256 = {"sha256", "octets/s", setup, ours, reference, teardown, 0, false};
+const struct micro micro_sha256 = {
+	"sha256", "octets/s", setup, ours, reference, teardown, 0, false};

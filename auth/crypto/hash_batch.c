@@ -1,7 +1,8 @@
 /*
  * A job is a lane. Each lane offers a run of whole blocks, and the lanes go forward together by the
- * shortest run; how many lanes there are decides which code does it. Runs that are all but used up are finished at
- * once, so that the lanes meet again at their next pulls instead of cutting each other's runs to pieces.
+ * shortest run; how many lanes there are decides which code does it. Runs that are all but used up
+ * are finished at once, so that the lanes meet again at their next pulls instead of cutting each
+ * other's runs to pieces.
  */
 #include "auth/crypto/hash_batch.h"
 
@@ -17,8 +18,8 @@
 struct lane {
 	struct hash_job *job;
 	uint8_t *scratch;
-	struct bytes piece;  /* pulled, not yet in a run */
-	const uint8_t *run;  /* whole blocks to be hashed */
+	struct bytes piece; /* pulled, not yet in a run */
+	const uint8_t *run; /* whole blocks to be hashed */
 	size_t run_blocks;
 };
 

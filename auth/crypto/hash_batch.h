@@ -6,7 +6,8 @@
 
 #define HASH_BATCH_MAX 16
 
-/* In front of what a job writes: room for the octets left over from before, so that blocks go on without a seam. */
+/* In front of what a job writes: room for the octets left over from before, so that blocks go on
+ * without a seam. */
 #define HASH_LEFT_OVER 64
 
 struct hash_batch {

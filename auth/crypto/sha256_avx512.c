@@ -5,7 +5,7 @@
 
 #define LANES SHA256_AVX512_LANES
 
-#define WIDE	    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+#define WIDE        __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define WIDE_INLINE WIDE __attribute__((always_inline)) static inline
 
 typedef __m512i vec;
@@ -42,9 +42,9 @@ WIDE_INLINE void transpose16(vec r[LANES])
 	}
 }
 
-#define ROR(x, n)  _mm512_ror_epi32((x), (n))
-#define SHR(x, n)  _mm512_srli_epi32((x), (n))
-#define ADD(x, y)  _mm512_add_epi32((x), (y))
+#define ROR(x, n)     _mm512_ror_epi32((x), (n))
+#define SHR(x, n)     _mm512_srli_epi32((x), (n))
+#define ADD(x, y)     _mm512_add_epi32((x), (y))
 #define XOR3(x, y, z) _mm512_ternarylogic_epi32((x), (y), (z), 0x96)
 #define CH(e, f, g)   _mm512_ternarylogic_epi32((e), (f), (g), 0xca)
 #define MAJ(a, b, c)  _mm512_ternarylogic_epi32((a), (b), (c), 0xe8)
@@ -79,8 +79,8 @@ WIDE_INLINE void schedule(vec w[16])
 
 WIDE static void blocks16(vec h[8], const uint8_t *at[LANES], size_t blocks)
 {
-	const vec swap = _mm512_broadcast_i32x4(
-		_mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll));
+	const vec swap =
+		_mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f08090a0bll, 0x0405060700010203ll));
 	for (; blocks; blocks--) {
 		vec w[16], v[8];
 #pragma GCC unroll 16

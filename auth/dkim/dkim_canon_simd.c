@@ -1,8 +1,9 @@
 /*
- * Relaxed bodies 64 octets at a time (AVX-512 VBMI2). A blank is kept where the octet after it is neither a blank
- * nor the CR of a line end, so that nothing but the next octets need be known. Line ends are
- * written as they come, and those at the end of the output are taken back: they are held as the plain code holds
- * them. A bare CR, and what is held when a portion begins, are left to the plain code.
+ * Relaxed bodies 64 octets at a time (AVX-512 VBMI2). A blank is kept where the octet after it is
+ * neither a blank nor the CR of a line end, so that nothing but the next octets need be known. Line
+ * ends are written as they come, and those at the end of the output are taken back: they are held
+ * as the plain code holds them. A bare CR, and what is held when a portion begins, are left to the
+ * plain code.
  */
 #include "auth/dkim/dkim_canon_priv.h"
 
@@ -10,7 +11,7 @@
 
 #include <immintrin.h>
 
-#define STEP	   64
+#define STEP       64
 #define LOOKAHEAD  2  /* whether a CR right after the step is a line end's */
 #define PLAIN_STEP 32 /* octets given to the plain code before the vectors try again */
 #define CRLFS_MAX  16 /* held line ends that are written at once */
@@ -46,7 +47,8 @@ VECTOR static size_t relaxed_vectors(
 		__mmask64 next_wsp =
 			_mm512_cmpeq_epi8_mask(next, sp) | _mm512_cmpeq_epi8_mask(next, tab);
 		__mmask64 next_cr = _mm512_cmpeq_epi8_mask(next, cr);
-		__mmask64 bare = _mm512_cmpeq_epi8_mask(now, cr) & ~_mm512_cmpeq_epi8_mask(next, lf);
+		__mmask64 bare =
+			_mm512_cmpeq_epi8_mask(now, cr) & ~_mm512_cmpeq_epi8_mask(next, lf);
 		if (bare || (at[STEP] == '\r' && at[STEP + 1] != '\n'))
 			break;
 		__mmask64 keep = ~(wsp & (next_wsp | next_cr));
@@ -65,8 +67,8 @@ static bool can_use_vectors(const struct dkim_canon_body *body, struct bytes inp
 	       input.len >= STEP + LOOKAHEAD && room >= STEP + 2 * CRLFS_MAX;
 }
 
-size_t dkim_canon_relaxed(struct dkim_canon_body *body, struct bytes *input, uint8_t *out,
-	size_t capacity)
+size_t dkim_canon_relaxed(
+	struct dkim_canon_body *body, struct bytes *input, uint8_t *out, size_t capacity)
 {
 	size_t n = 0;
 	while (input->len) {
