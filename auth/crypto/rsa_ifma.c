@@ -29,7 +29,10 @@
 #define ROW_MAX        RSA_IFMA_MAX_DIGITS
 #define ROW_OF(digits) (((digits) + 7u) & ~7u)
 
-#define IFMA        __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512ifma")))
+/* Sanitizers would watch each of the thousands of steps that are unrolled here. */
+#define IFMA                                                                                       \
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512ifma"),                    \
+		no_sanitize("address", "undefined")))
 #define IFMA_INLINE IFMA __attribute__((always_inline)) static inline
 
 typedef __m512i vec;

@@ -7,7 +7,8 @@
 
 #include <immintrin.h>
 
-#define NI __attribute__((target("sha,sse4.1,ssse3"), always_inline)) static inline
+#define NI_TARGET __attribute__((target("sha,sse4.1,ssse3"), no_sanitize("address", "undefined")))
+#define NI        NI_TARGET __attribute__((always_inline)) static inline
 
 /* The two halves of a state as the instructions want them: ABEF and CDGH. */
 struct ni {
@@ -65,8 +66,7 @@ NI void ni_block(struct ni *s, const uint8_t *const *data, int n)
 	}
 }
 
-__attribute__((target("sha,sse4.1,ssse3"))) void sha256_blocks_ni(
-	uint32_t h[8], const uint8_t *data, size_t blocks)
+NI_TARGET void sha256_blocks_ni(uint32_t h[8], const uint8_t *data, size_t blocks)
 {
 	struct ni s = ni_load(h);
 	for (; blocks; blocks--, data += 64)
@@ -91,7 +91,7 @@ NI void ni_lanes(uint32_t *const h[], const uint8_t *const data[], int n, size_t
 		ni_store(h[j], s[j]);
 }
 
-__attribute__((target("sha,sse4.1,ssse3"))) void sha256_lanes_ni(
+NI_TARGET void sha256_lanes_ni(
 	uint32_t *const h[], const uint8_t *const data[], unsigned n, size_t blocks)
 {
 	switch (n) {
