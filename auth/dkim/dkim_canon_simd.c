@@ -57,6 +57,11 @@ VECTOR static size_t relaxed_vectors(
 		n += (size_t)_mm_popcnt_u64(keep);
 		at += STEP;
 	}
+	/* Half a line end: the LF is still to come. */
+	if (at > input->data && at[-1] == '\r') {
+		body->cr = true;
+		n--;
+	}
 	*input = bytes_of(at, (size_t)(end - at));
 	return hold_crlfs(body, out, n);
 }

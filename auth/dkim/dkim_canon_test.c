@@ -185,12 +185,38 @@ static void gives_the_same_in_any_portions_for_random_bodies(void **state)
 	}
 }
 
+/* Where a vector ends between CR and LF, before a blank, in a run of line ends. */
+static void gives_the_same_wherever_a_vector_ends(void **state)
+{
+	static struct out plain, out;
+	static const char *const ends[] = {"\r\n", "\r\n\r\n", " \r\n", "  ", " \r", "\r", "\r\r\n",
+		"\t\r\n \r\n", "x\r\n", "\n", " \n"};
+	uint8_t body[400];
+
+	(void)state;
+	for (size_t before = 0; before < 200; before++)
+		for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+			for (size_t after = 0; after < 100; after += 33) {
+				size_t n = strlen(ends[i]), len = before + n + after;
+				memset(body, 'a', sizeof(body));
+				memcpy(body + before, ends[i], n);
+				canonicalize(DKIM_RELAXED, bytes_of(body, len), 1, 4096, &plain);
+				canonicalize(
+					DKIM_RELAXED, bytes_of(body, len), SIZE_MAX, 4096, &out);
+				if (!bytes_eq(bytes_of(out.data, out.n),
+					    bytes_of(plain.data, plain.n)))
+					fail_msg("%zu octets, end %zu, %zu octets", before, i,
+						after);
+			}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(canonicalizes_fields),
 		cmocka_unit_test(canonicalizes_bodies_in_any_portions),
 		cmocka_unit_test(gives_the_same_in_any_portions_for_random_bodies),
+		cmocka_unit_test(gives_the_same_wherever_a_vector_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
