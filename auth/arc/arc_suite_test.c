@@ -1,7 +1,6 @@
 /* Every validation case of the outside suite, apart from the disputed ones, however the mail is
  * portioned. */
-#include "auth/arc/arc.h"
-#include "auth/dkim/dkim_harness.h"
+#include "auth/arc/arc_harness.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,37 +17,7 @@
 static const char *const disputed[] = {"as_format_tags_sc", "as_format_tags_dup",
 	"as_format_tags_key_case", "as_format_inv_tag_key", "ams_fields_h_empty"};
 
-/* --- a verifier beside the DKIM one -------------------------------------------------------------
- */
-
 static struct arc_verifier *arc;
-
-static void begin(struct dkim_harness *h, void *ctx)
-{
-	(void)ctx;
-	arc = arc_verifier_new(&h->arena, &h->asks, h->queue, h->verifier, &h->limits);
-	assert_non_null(arc);
-}
-
-static void give_field(void *ctx, const struct field *field)
-{
-	(void)ctx;
-	arc_verifier_field(arc, field);
-}
-
-static void header_end(void *ctx)
-{
-	(void)ctx;
-	arc_verifier_header_end(arc);
-}
-
-static void end(void *ctx)
-{
-	(void)ctx;
-	arc_verifier_fini(arc);
-}
-
-static const struct dkim_harness_hooks hooks = {begin, give_field, header_end, end};
 
 /* --- the suite's YAML ---------------------------------------------------------------------------
  */
@@ -151,7 +120,8 @@ static unsigned run_document(yaml_document_t *doc)
 	unsigned n = 0;
 
 	dkim_harness_init(&h, zone);
-	h.hooks = &hooks;
+	h.hooks = &arc_harness_hooks;
+	h.ctx = &arc;
 	for (yaml_node_pair_t *p = tests->data.mapping.pairs.start;
 		p < tests->data.mapping.pairs.top; p++) {
 		yaml_node_t *test = yaml_document_get_node(doc, p->value);
