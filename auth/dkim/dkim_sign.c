@@ -249,6 +249,14 @@ static void put_folded_base64(struct text *out, struct bytes base64)
 	}
 }
 
+static bool has_name(struct bytes names, struct bytes wanted)
+{
+	for (struct bytes name; dkim_tags_next_item(&names, &name);)
+		if (bytes_eq_nocase(name, wanted))
+			return true;
+	return false;
+}
+
 static const char *canon_word(enum dkim_canon canon)
 {
 	return canon == DKIM_RELAXED ? "relaxed" : "simple";
@@ -264,7 +272,8 @@ static int put_field(struct signing *s, struct text *out)
 	text_init(&names, names_text, sizeof(names_text));
 	text_init(&b, b_text, sizeof(b_text));
 	put_names(s, &names);
-	if (names.overflow || !count_fields(s, BYTES("from")))
+	if (names.overflow || !has_name(text_bytes(&names), BYTES("from")) ||
+		!count_fields(s, BYTES("from")))
 		return -EINVAL;
 	text_printf(out, "DKIM-Signature: v=1; a=%s; c=%s/%s; d=", dkim_signer_algorithm(s->signer),
 		canon_word(o->header), canon_word(o->body));

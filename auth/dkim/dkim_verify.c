@@ -21,6 +21,9 @@ const struct dkim_limits dkim_limits_default = {
 	.clock_skew_s = 300,
 };
 
+/* What header.b names of a signature (RFC 6008 §4): enough to tell it from others. */
+#define B_OCTETS 8
+
 struct signature {
 	struct dkim_verifier *verifier;
 	struct dkim_sig sig;
@@ -28,6 +31,7 @@ struct signature {
 	struct dkim_body_stream *stream;
 	struct dkim_body_wait wait;
 	bool final, chosen;
+	uint8_t b[B_OCTETS];
 	struct dkim_result result;
 };
 
@@ -61,6 +65,16 @@ struct dkim_verifier *dkim_verifier_new(struct arena *arena, struct dns_asks *as
 	return verifier;
 }
 
+/* The first octets of b=, without folding. */
+static struct bytes first_of_b(struct signature *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->sig.b.len && n < B_OCTETS; i++)
+		if (ascii_is_vchar(s->sig.b.data[i]))
+			s->b[n++] = s->sig.b.data[i];
+	return bytes_of(s->b, n);
+}
+
 static void finish(struct signature *s, enum auth_result result, const char *reason)
 {
 	if (s->final)
@@ -73,7 +87,7 @@ static void finish(struct signature *s, enum auth_result result, const char *rea
 	s->result.selector = s->sig.selector;
 	s->result.algorithm = s->sig.a;
 	s->result.identity = s->sig.identity;
-	s->result.b = s->sig.b;
+	s->result.b = first_of_b(s);
 	s->result.key_bits = s->check.key_bits;
 	s->result.testing = s->check.testing;
 	s->result.asked_us = s->check.asked_us;

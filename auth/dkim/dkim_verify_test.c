@@ -415,6 +415,23 @@ static void a_huge_list_of_names_is_refused(void **state)
 	dns_zone_free(zone);
 }
 
+static void names_a_signature_by_its_first_octets_unfolded(void **state)
+{
+	static const char message[] =
+		"DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=s; h=from;\r\n"
+		" bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AB\r\n\tCD EFGHIJKL\r\n"
+		"From: a@example.com\r\n\r\n";
+	struct dkim_harness h;
+	struct dns_zone *zone = make_zone(&plain);
+
+	(void)state;
+	dkim_harness_init(&h, zone);
+	dkim_harness_run(&h, bytes_str(message));
+	assert_true(bytes_eq(dkim_verifier_result(h.verifier, 0)->b, BYTES("ABCDEFGH")));
+	dkim_harness_fini(&h);
+	dns_zone_free(zone);
+}
+
 static void a_tail_may_be_allowed(void **state)
 {
 	static char buffer[4096];
@@ -532,6 +549,7 @@ int main(void)
 		cmocka_unit_test(past_the_limit_those_that_may_align_go_first),
 		cmocka_unit_test(hundreds_of_signatures_are_counted_and_bounded),
 		cmocka_unit_test(a_huge_list_of_names_is_refused),
+		cmocka_unit_test(names_a_signature_by_its_first_octets_unfolded),
 		cmocka_unit_test(a_tail_may_be_allowed),
 		cmocka_unit_test(signatures_that_hash_alike_share_one_hash),
 		cmocka_unit_test(what_the_tool_signs_verifies),

@@ -13,6 +13,7 @@ struct cli_command {
 
 extern const struct cli_command cli_check;
 extern const struct cli_command cli_config;
+extern const struct cli_command cli_dkim;
 extern const struct cli_command cli_queue;
 extern const struct cli_command cli_stats;
 extern const struct cli_command cli_verify;

@@ -7,6 +7,7 @@ static const struct cli_command *const commands[] = {
 	&cli_verify,
 	&cli_check,
 	&cli_config,
+	&cli_dkim,
 	&cli_queue,
 	&cli_stats,
 };
