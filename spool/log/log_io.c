@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+
+#define HUGE_PAGE (2u << 20)
 
 static int result(int r)
 {
@@ -219,28 +222,47 @@ int log_io_write_all(
 	return 0;
 }
 
+static int buffer_grow(struct log_io_buffer *b, uint64_t octets)
+{
+	size_t cap = (octets + HUGE_PAGE) & ~(size_t)(HUGE_PAGE - 1);
+
+	if (octets <= b->cap)
+		return 0;
+	free(b->data);
+	b->cap = 0;
+	b->data = aligned_alloc(HUGE_PAGE, cap);
+	if (!b->data)
+		return -ENOMEM;
+	madvise(b->data, cap, MADV_HUGEPAGE); /* or not: it is only slower */
+	b->cap = cap;
+	return 0;
+}
+
 int log_io_slurp(const struct spool_log_io *io, int dir, const char *name, uint64_t max,
-	uint8_t **data, size_t *len)
+	struct log_io_buffer *buffer)
 {
 	int fd = io->open(io->ctx, dir, name, LOG_IO_READ);
 	uint64_t octets = 0;
 	int r;
 
+	buffer->len = 0;
 	if (fd < 0)
 		return fd;
 	r = io->size(io->ctx, fd, &octets);
 	if (r == 0 && octets > max)
 		r = -EFBIG;
-	*data = r == 0 ? malloc(octets + 1) : NULL;
-	if (r == 0 && !*data)
-		r = -ENOMEM;
 	if (r == 0)
-		r = log_io_read_all(io, fd, *data, octets, 0);
-	if (r != 0) {
-		free(*data);
-		*data = NULL;
-	}
-	*len = octets;
+		r = buffer_grow(buffer, octets);
+	if (r == 0)
+		r = log_io_read_all(io, fd, buffer->data, octets, 0);
+	if (r == 0)
+		buffer->len = octets;
 	io->close(io->ctx, fd);
 	return r;
+}
+
+void log_io_buffer_free(struct log_io_buffer *buffer)
+{
+	free(buffer->data);
+	*buffer = (struct log_io_buffer){0};
 }

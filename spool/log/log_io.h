@@ -51,6 +51,13 @@ extern const struct spool_log_io log_io_real;
 int log_io_read_all(const struct spool_log_io *io, int fd, void *buf, size_t len, uint64_t offset);
 int log_io_write_all(
 	const struct spool_log_io *io, int fd, const void *buf, size_t len, uint64_t offset);
-/* The file's whole content in memory for free(), at most `max` octets (-EFBIG). */
+/* Memory for whole files, grown as needed and used again: fresh pages cost more than the disk. */
+struct log_io_buffer {
+	uint8_t *data;
+	size_t len, cap;
+};
+
+/* The file's whole content, at most `max` octets (-EFBIG). */
 int log_io_slurp(const struct spool_log_io *io, int dir, const char *name, uint64_t max,
-	uint8_t **data, size_t *len);
+	struct log_io_buffer *buffer);
+void log_io_buffer_free(struct log_io_buffer *buffer);

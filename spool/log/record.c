@@ -111,6 +111,16 @@ uint32_t record_read(struct bytes b, uint32_t salt, struct record *r)
 	return record_size(len);
 }
 
+bool record_first(struct bytes segment, uint32_t offset, uint32_t *salt, struct record *r)
+{
+	struct bytes b = bytes_from(segment, offset);
+
+	if (b.len < RECORD_HEADER_SIZE)
+		return false;
+	*salt = wire_get32(b.data + AT_PREVIOUS);
+	return record_read(b, *salt, r) != 0;
+}
+
 static uint64_t recipients_size(const struct spool_envelope *e)
 {
 	uint64_t size = 0;

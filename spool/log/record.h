@@ -62,6 +62,8 @@ uint32_t record_seal(uint8_t *at, uint32_t salt, struct record *r);
  * Knows nothing of the chain: that is for whoever reads several.
  */
 uint32_t record_read(struct bytes b, uint32_t salt, struct record *r);
+/* The record at that offset, with no salt known: it is the first, and so names it. False: none. */
+bool record_first(struct bytes segment, uint32_t offset, uint32_t *salt, struct record *r);
 const char *record_type_name(enum record_type type);
 
 /* Where a piece of content lies: the extent record's place and checksum. */

@@ -198,15 +198,15 @@ void recover_apply(struct spool_log *log, struct segment *segment, const struct 
 	}
 }
 
-static void replay(struct spool_log *log, struct segment *segment,
-	const struct segment_header *header, struct bytes octets, struct text *why)
+static void replay(
+	struct spool_log *log, struct segment *segment, struct bytes octets, struct text *why)
 {
 	bool open_end = segment->end == SCAN_END_UNKNOWN;
 	uint32_t offset = 0;
 	struct record r;
 	struct scan s;
 
-	scan_init(&s, octets, segment->salt, header->first_sequence, header->first_batch,
+	scan_init(&s, octets, segment->salt, segment->first_sequence, segment->first_batch,
 		segment->end);
 	for (;;) {
 		switch (scan_next(&s, &r, &offset)) {
@@ -224,10 +224,17 @@ static void replay(struct spool_log *log, struct segment *segment,
 		counter_inc(&log->counters.v[SPOOL_TORN_TAILS]);
 }
 
-static int read_header(
-	struct spool_log *log, uint64_t number, struct segment_header *header, uint32_t *salt)
+/* What a file's first block says of it. */
+enum first_block {
+	BLOCK_TRUE,
+	BLOCK_OF_ANOTHER, /* the file was used before, and not written since */
+	BLOCK_UNKNOWN,    /* zeros, torn or rotten */
+};
+
+static int read_header(struct spool_log *log, uint64_t number, struct segment_header *header,
+	uint32_t *salt, enum first_block *block)
 {
-	uint8_t block[SEGMENT_HEADER_SIZE];
+	uint8_t octets[SEGMENT_HEADER_SIZE];
 	char name[SEGMENT_NAME_SIZE];
 	int fd, r;
 
@@ -235,64 +242,117 @@ static int read_header(
 	fd = log->io->open(log->io->ctx, log->dir, name, LOG_IO_READ);
 	if (fd < 0)
 		return fd;
-	r = log_io_read_all(log->io, fd, block, sizeof(block), 0);
+	r = log_io_read_all(log->io, fd, octets, sizeof(octets), 0);
 	log->io->close(log->io->ctx, fd);
-	if (r == 0)
-		r = segment_header_decode(bytes_of(block, sizeof(block)), header, salt);
-	/* A file that was used before and not written since has another number. */
-	return r == 0 && header->number != number ? -EBADMSG : r;
+	if (r != 0)
+		return r;
+	if (segment_header_decode(bytes_of(octets, sizeof(octets)), header, salt) != 0)
+		*block = BLOCK_UNKNOWN;
+	else
+		*block = header->number == number ? BLOCK_TRUE : BLOCK_OF_ANOTHER;
+	return 0;
+}
+
+/*
+ * Without its header a segment can still be read: the first record names the salt as the record
+ * before it. What an earlier use of the file left has lower sequences than the log has by now.
+ */
+static int guess_header(struct spool_log *log, uint64_t number, struct segment_header *header,
+	uint32_t *salt, enum first_block *block)
+{
+	struct log_io_buffer b = {0};
+	char name[SEGMENT_NAME_SIZE];
+	struct record r;
+	int e;
+
+	segment_name(number, name);
+	e = log_io_slurp(log->io, log->dir, name, LOG_SEGMENT_BYTES_MAX, &b);
+	if (e == 0 && record_first(bytes_of(b.data, b.len), SEGMENT_HEADER_SIZE, salt, &r) &&
+		r.sequence >= log->batch.sequence) {
+		*header = (struct segment_header){
+			.number = number, .first_sequence = r.sequence, .first_batch = r.batch};
+		*block = BLOCK_TRUE;
+	}
+	log_io_buffer_free(&b);
+	return e;
 }
 
 static bool listed(const uint64_t *list, uint64_t n, uint64_t number)
 {
-	return n && bsearch(&number, list, n, sizeof(*list), by_number);
+	for (uint64_t i = 0; i < n; i++)
+		if (list[i] == number)
+			return true;
+	return false;
+}
+
+static void rotten(
+	struct spool_log *log, struct recover_files *f, uint64_t number, struct text *why)
+{
+	if (listed(f->rotten, f->n_rotten, number))
+		return;
+	number_add(&f->rotten, &f->n_rotten, &f->cap_rotten, number, &f->error);
+	counter_inc(&log->counters.v[SPOOL_BAD_REGIONS]);
+	text_printf(why, "segment %llu: the header does not check; ", (unsigned long long)number);
 }
 
 /*
- * A later segment knows where this one ended. If it is there and was not recognised although
- * something in it was synced, its header has rotted.
+ * A later segment knows where this one ended. If its file is there and was not recognised although
+ * something in it was synced, it has rotted.
  */
 static void note_end(struct spool_log *log, struct recover_files *f, const struct segment_end *end,
 	struct text *why)
 {
 	struct segment *s = segment_table_find(&log->segments, end->number);
 
-	if (s) {
+	if (s)
 		s->end = end->end;
-	} else if (end->end > 0 && listed(f->segments, f->n_segments, end->number) &&
-		   !listed(f->rotten, f->n_rotten, end->number)) {
-		number_add(&f->rotten, &f->n_rotten, &f->cap_rotten, end->number, &f->error);
-		counter_inc(&log->counters.v[SPOOL_BAD_REGIONS]);
-		text_printf(why, "segment %llu: the header does not check; ",
-			(unsigned long long)end->number);
-	}
+	else if (end->end > 0 && listed(f->segments, f->n_segments, end->number))
+		rotten(log, f, end->number, why);
+}
+
+static int take_segment(struct spool_log *log, struct recover_files *f,
+	const struct segment_header *h, uint32_t salt, struct text *why)
+{
+	struct segment *s;
+
+	for (uint32_t i = 0; i < h->n_ends; i++)
+		note_end(log, f, &h->ends[i], why);
+	s = segment_table_add(&log->segments, h->number, salt);
+	if (!s)
+		return -ENOMEM;
+	s->end = SCAN_END_UNKNOWN;
+	s->first_sequence = h->first_sequence;
+	s->first_batch = h->first_batch;
+	saw_queue_id(log, h->highest_queue_id);
+	saw_sequence(log, h->first_sequence, h->first_batch);
+	return f->error;
 }
 
 /* The segments that were written, and where they end as far as later ones say. */
 static int find_segments(struct spool_log *log, struct recover_files *f, struct text *why)
 {
 	struct segment_header *h = malloc(sizeof(*h));
-	struct segment *s;
-	uint32_t salt;
+	int r = h ? 0 : -ENOMEM;
 
-	if (!h)
-		return -ENOMEM;
-	for (uint64_t i = 0; i < f->n_segments; i++) {
-		if (f->segments[i] > log->last_number)
-			log->last_number = f->segments[i];
-		if (read_header(log, f->segments[i], h, &salt) != 0)
-			continue;
-		for (uint32_t e = 0; e < h->n_ends; e++)
-			note_end(log, f, &h->ends[e], why);
-		s = segment_table_add(&log->segments, f->segments[i], salt);
-		if (!s)
-			break;
-		s->end = SCAN_END_UNKNOWN;
-		saw_queue_id(log, h->highest_queue_id);
-		saw_sequence(log, h->first_sequence, h->first_batch);
+	for (uint64_t i = 0; r == 0 && i < f->n_segments; i++) {
+		uint64_t number = f->segments[i];
+		enum first_block block = BLOCK_UNKNOWN;
+		uint32_t salt = 0;
+
+		if (number > log->last_number)
+			log->last_number = number;
+		r = read_header(log, number, h, &salt, &block);
+		if (r == 0 && block == BLOCK_UNKNOWN)
+			r = guess_header(log, number, h, &salt, &block);
+		if (r == 0 && block == BLOCK_TRUE) {
+			r = take_segment(log, f, h, salt, why);
+		} else if (r == -EIO) {
+			rotten(log, f, number, why);
+			r = f->error;
+		}
 	}
 	free(h);
-	return f->error;
+	return r;
 }
 
 static int load_parts(struct spool_log *log, const struct snapshot_item *saved,
@@ -341,22 +401,21 @@ static int load_item(struct spool_log *log, const struct snapshot_item *saved)
 
 static int load_snapshot(struct spool_log *log, struct text *why)
 {
+	struct log_io_buffer b = {0};
 	struct snapshot_head head;
 	struct snapshot_item item;
 	struct cursor items;
-	uint8_t *data;
-	size_t len;
-	int r = log_io_slurp(log->io, log->dir, SNAPSHOT_NAME, SNAPSHOT_BYTES_MAX, &data, &len);
+	int r = log_io_slurp(log->io, log->dir, SNAPSHOT_NAME, SNAPSHOT_BYTES_MAX, &b);
 
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
-		r = snapshot_open(bytes_of(data, len), &head, &items);
+		r = snapshot_open(bytes_of(b.data, b.len), &head, &items);
 	if (r != 0) {
 		/* Everything that is there is replayed instead. */
 		counter_inc(&log->counters.v[SPOOL_BAD_REGIONS]);
 		text_printf(why, "the index does not check, all segments are read; ");
-		free(data);
+		log_io_buffer_free(&b);
 		return 0;
 	}
 	log->snapshot_number = log->snapshot_started = head.number;
@@ -365,55 +424,51 @@ static int load_snapshot(struct spool_log *log, struct text *why)
 	saw_sequence(log, head.sequence, head.batch);
 	for (uint64_t i = 0; r == 0 && i < head.count && snapshot_next(&items, &item); i++)
 		r = load_item(log, &item);
-	free(data);
+	log_io_buffer_free(&b);
 	return r;
 }
 
-static int read_segment(struct spool_log *log, struct segment *segment, uint8_t **data, size_t *len)
+static int read_segment(struct spool_log *log, struct segment *segment, struct log_io_buffer *b)
 {
 	char name[SEGMENT_NAME_SIZE];
 	int r;
 
 	segment_name(segment->number, name);
-	r = log_io_slurp(log->io, log->dir, name, LOG_SEGMENT_BYTES_MAX, data, len);
-	segment->file_octets = *len;
+	r = log_io_slurp(log->io, log->dir, name, LOG_SEGMENT_BYTES_MAX, b);
+	segment->file_octets = b->len;
 	return r;
 }
 
-static int replay_segment(struct spool_log *log, struct segment *segment,
-	struct segment_header *header, struct text *why)
+static int replay_segment(
+	struct spool_log *log, struct segment *segment, struct log_io_buffer *b, struct text *why)
 {
-	uint8_t *data = NULL;
-	size_t len = 0;
-	uint32_t salt;
-	int r = read_segment(log, segment, &data, &len);
+	int r = read_segment(log, segment, b);
 
-	if (r == -ENOMEM)
+	/* Only what the disk says is about the segment; lack of memory or descriptors is about us.
+	 */
+	if (r != 0 && r != -EIO)
 		return r;
 	if (r == 0)
-		r = segment_header_decode(bytes_of(data, len), header, &salt);
-	if (r == 0)
-		replay(log, segment, header, bytes_of(data, len), why);
+		replay(log, segment, bytes_of(b->data, b->len), why);
 	else
-		bad(log, segment, why, "cannot be read", 0, (uint32_t)len);
+		bad(log, segment, why, "cannot be read", 0, (uint32_t)b->len);
 	if (segment->end == SCAN_END_UNKNOWN)
 		segment->end = 0;
-	free(data);
 	return 0;
 }
 
 static int replay_all(struct spool_log *log, struct text *why)
 {
-	struct segment_header *header = malloc(sizeof(*header));
-	int r = header ? 0 : -ENOMEM;
+	struct log_io_buffer b = {0};
+	int r = 0;
 
 	for (struct segment *s = log->segments.first; r == 0 && s; s = s->next) {
 		if (s->number >= log->snapshot_number)
-			r = replay_segment(log, s, header, why);
+			r = replay_segment(log, s, &b, why);
 		else if (s->end == SCAN_END_UNKNOWN)
 			s->end = (uint32_t)log->segment_bytes;
 	}
-	free(header);
+	log_io_buffer_free(&b);
 	return r;
 }
 

@@ -45,6 +45,8 @@ int segment_header_decode(struct bytes block, struct segment_header *h, uint32_t
 struct segment {
 	struct segment *next; /* by number, ascending */
 	uint64_t number;
+	uint64_t first_sequence; /* of its records; only recovery needs it */
+	uint32_t first_batch;
 	uint32_t salt;
 	uint32_t end;  /* octets in use, known good */
 	uint32_t live; /* mails, and mails still arriving, with bytes here */
