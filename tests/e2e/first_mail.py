@@ -7,7 +7,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from labkit import lab, senders, tap  # noqa: E402
+from labkit import lab, proc, senders, tap  # noqa: E402
 
 QUEUED = re.compile(r"250 2\.0\.0 Ok: queued as (\S+)")
 
@@ -28,6 +28,11 @@ class Swaks:
         """The last refusal the client saw."""
         lines = [line[4:] for line in self.log.splitlines() if line.startswith("<** ")]
         return lines[-1].strip() if lines else ""
+
+
+def log_of(here):
+    with open(here.gateway.log, encoding="utf-8", errors="replace") as f:
+        return f.read()
 
 
 def results(stored):
@@ -54,8 +59,9 @@ def passes_everything(t, here, server, algorithm):
     client = senders.CLIENT_IP6 if ":" in server else senders.CLIENT_IP
     for part in ("from out.pass.example", client, sent.queue_id, "with ESMTP"):
         t.contains(" ".join(received), part, f"{what}: Received says {part.split()[0]}")
-    with open(here.gateway.log, encoding="utf-8", errors="replace") as f:
-        t.contains(f.read(), f"{sent.queue_id}: ", f"{what}: the log has its queue id")
+    # The logger's thread writes a little later.
+    proc.wait_until(lambda: f"{sent.queue_id}: " in log_of(here), 10, "the queue id in the log",
+                    log=here.gateway.log)
 
 
 def altered(here, domain):
