@@ -8,17 +8,20 @@
 #include "dataplane/lcore.h"
 
 #include <getopt.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #define EMPTY_POLLS_BEFORE_SLEEP 32
 #define SLEEP_MAX_US             100000u
 #define NAP_US                   50
+#define NOBODY                   65534
 #define WINDOW                   (1u << 18)
 
 struct options {
@@ -26,6 +29,7 @@ struct options {
 	struct lcore_config lcore;
 	uint16_t ports[8];
 	unsigned n_ports;
+	bool drop; /* all privileges, before packets are taken */
 };
 
 struct thread {
@@ -98,6 +102,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{"gateway", required_argument, NULL, 'g'},
 		{"port", required_argument, NULL, 'p'},
 		{"lcores", required_argument, NULL, 'l'},
+		{"drop-privileges", no_argument, NULL, 'u'},
 		{0},
 	};
 	int c;
@@ -109,6 +114,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case 'g': parse_gateway(optarg, o); break;
 		case 'p': parse_port(optarg, o); break;
 		case 'l': parse_lcores(optarg, o); break;
+		case 'u': o->drop = true; break;
 		default: exit(64);
 		}
 	}
@@ -123,6 +129,10 @@ static void configure(struct options *o)
 	struct tcp_config *tcp = &o->lcore.tcp;
 
 	o->port.packets = 16384;
+	o->port.addresses = o->lcore.net.addresses;
+	o->port.n_addresses = o->lcore.net.n_addresses;
+	o->port.ports = o->ports;
+	o->port.n_ports = o->n_ports;
 	*tcp = (struct tcp_config){
 		.max_connections = 1024,
 		.max_half_open = 256,
@@ -260,6 +270,15 @@ static void make_lcore(struct thread *t, unsigned index)
 	}
 }
 
+/* As the daemon does; glibc changes the ids of all threads, and their capabilities go with uid 0.
+ */
+static void drop_privileges(void)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+		setresuid(NOBODY, NOBODY, NOBODY) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fail("privileges", "cannot be dropped");
+}
+
 static void start(struct text *why)
 {
 	unsigned count = self.options.lcore.count;
@@ -274,6 +293,8 @@ static void start(struct text *why)
 		fail("mesh", "no memory");
 	for (unsigned i = 0; i < count; i++)
 		make_lcore(&self.threads[i], i);
+	if (self.options.drop)
+		drop_privileges();
 	for (unsigned i = 0; i < count; i++) {
 		if (pthread_create(&self.threads[i].id, NULL, run, &self.threads[i]) != 0)
 			fail("thread", "cannot be made");

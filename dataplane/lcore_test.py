@@ -2,7 +2,7 @@
 """The dataplane against the kernel: lcore_echo on a device in a network namespace, and the kernel's
 ping and TCP on the other end of the wire.
 
-usage: lcore_test.py LCORE_ECHO tap|af_packet|af_xdp LCORES [CASE...]
+usage: lcore_test.py LCORE_ECHO tap|af_packet|af_xdp|af_xdp-shared LCORES [CASE...]
 """
 import ctypes
 import hashlib
@@ -36,6 +36,10 @@ def enter(namespace):
             raise OSError(ctypes.get_errno(), "setns")
 
 
+def nodad(address):
+    return ("nodad",) if ":" in address else ()
+
+
 class Wire:
     """Client namespace, device and lcore_echo; takes everything away at the end."""
 
@@ -60,9 +64,14 @@ class Wire:
             raise
 
     def make_veth(self):
-        run("ip", "link", "add", "pggw", "netns", self.gateway, "type", "veth", "peer", "name",
-            self.interface, "netns", self.client)
-        self.inside(self.gateway, "sysctl", "-qw", "net.ipv6.conf.pggw.disable_ipv6=1")
+        queues = ("numrxqueues", str(self.lcores), "numtxqueues", str(self.lcores))
+        run("ip", "link", "add", "pggw", "netns", self.gateway, *queues, "type", "veth", "peer", "name",
+            self.interface, "netns", self.client, *queues)
+        if self.kind == "af_xdp-shared":
+            for address in (f"{OUR4}/24", f"{OUR6}/64"):
+                run("ip", "-n", self.gateway, "addr", "add", address, "dev", "pggw", *nodad(address))
+        else:
+            self.inside(self.gateway, "sysctl", "-qw", "net.ipv6.conf.pggw.disable_ipv6=1")
         # The kernel leaves checksums to a veth peer that never fills them.
         self.inside(self.client, "ethtool", "-K", self.interface, "tx", "off")
         # Else two CPUs deliver one flow's packets out of order.

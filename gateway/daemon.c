@@ -32,9 +32,18 @@ static int open_ports(struct daemon *d, struct text *why)
 		return error;
 	d->env = true;
 	for (unsigned i = 0; error == 0 && i < config->n_listen; i++) {
-		struct port_config pc = {config->listen[i].device, config->lcores.io, packets};
+		const struct config_listen *listen = &config->listen[i];
+		struct port_config pc = {
+			.device = listen->device,
+			.queues = config->lcores.io,
+			.packets = packets,
+			.addresses = listen->addresses,
+			.n_addresses = listen->n_addresses,
+			.ports = listen->ports,
+			.n_ports = listen->n_ports,
+		};
 
-		if (!config_listen_is_kernel(&config->listen[i]))
+		if (!config_listen_is_kernel(listen))
 			error = port_open(&pc, &d->ports[i], why);
 	}
 	return error;

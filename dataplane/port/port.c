@@ -14,13 +14,8 @@ int port_open(const struct port_config *config, struct port **out, struct text *
 			config->device, config->queues, PORT_MAX_QUEUES);
 		return -EINVAL;
 	}
-	if (device.kind == PORT_AF_XDP_SHARED) {
-		text_printf(why,
-			"device %s: af_xdp-shared is not in this version; use af_xdp:%s, "
-			"af_packet:%s or tap",
-			config->device, device.name, device.name);
-		return -ENOTSUP;
-	}
+	if (device.kind == PORT_AF_XDP_SHARED)
+		return port_xsk_open(&device, config, out, why);
 	return port_ethdev_open(&device, config, out, why);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/ip_addr.h"
 #include "dataplane/pkt.h"
 
 #include <stdbool.h>
@@ -25,6 +26,14 @@ struct port_config {
 	const char *device;
 	unsigned queues;  /* receive/transmit queue pairs wanted */
 	unsigned packets; /* packet buffers of the port's pool */
+	/*
+	 * What af_xdp-shared takes from the kernel: TCP to these addresses at these ports. The
+	 * others take all that comes. Read by port_open() only.
+	 */
+	const struct ip_cidr *addresses;
+	unsigned n_addresses;
+	const uint16_t *ports;
+	unsigned n_ports;
 };
 
 struct port_info {

@@ -25,7 +25,7 @@ static int refuse(struct text *why, const struct port_device *device, int error,
 	return -error;
 }
 
-static bool interface_ioctl(const char *name, unsigned long what, struct ifreq *request)
+bool port_host_ioctl(const char *name, unsigned long what, struct ifreq *request)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool done;
@@ -43,10 +43,10 @@ static bool interface_is_up(const char *name)
 {
 	struct ifreq request = {0};
 
-	return !interface_ioctl(name, SIOCGIFFLAGS, &request) || request.ifr_flags & IFF_UP;
+	return !port_host_ioctl(name, SIOCGIFFLAGS, &request) || request.ifr_flags & IFF_UP;
 }
 
-static bool address_of(const struct sockaddr *sa, struct ip_addr *addr)
+bool port_host_address(const struct sockaddr *sa, struct ip_addr *addr)
 {
 	if (sa && sa->sa_family == AF_INET) {
 		*addr = ip_addr_v4(ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr));
@@ -79,7 +79,7 @@ static bool interface_has_address(const char *name, char text[IP_ADDR_TEXT_MAX])
 	for (one = all; one && !found; one = one->ifa_next) {
 		struct ip_addr addr;
 
-		if (strcmp(one->ifa_name, name) != 0 || !address_of(one->ifa_addr, &addr) ||
+		if (strcmp(one->ifa_name, name) != 0 || !port_host_address(one->ifa_addr, &addr) ||
 			is_link_local(&addr))
 			continue;
 		ip_addr_format(&addr, text);
@@ -95,7 +95,7 @@ static unsigned count_rx_queues(const char *name)
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
 	struct ifreq request = {.ifr_data = (char *)&channels};
 
-	return interface_ioctl(name, SIOCETHTOOL, &request)
+	return port_host_ioctl(name, SIOCETHTOOL, &request)
 		       ? channels.rx_count + channels.combined_count
 		       : 0;
 }

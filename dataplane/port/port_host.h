@@ -1,6 +1,7 @@
 /* What a port must know or change on the host, beside DPDK: interfaces and descriptors. */
 #pragma once
 
+#include "base/ip_addr.h"
 #include "dataplane/port/port_device.h"
 
 /*
@@ -8,6 +9,14 @@
  * IP addresses, a driver. 0 or -errno with what to do in `why`.
  */
 int port_host_check(const struct port_device *device, unsigned queues, struct text *why);
+
+struct ifreq;
+struct sockaddr;
+
+/* One ioctl on an interface, `request` filled but for the name; false, with errno, if it fails. */
+bool port_host_ioctl(const char *name, unsigned long what, struct ifreq *request);
+/* The address of a socket address; false if it is of another family. */
+bool port_host_address(const struct sockaddr *sa, struct ip_addr *addr);
 
 /*
  * DPDK 22.11 does not tell the sockets of its af_packet and af_xdp devices, so they are found by

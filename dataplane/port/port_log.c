@@ -1,8 +1,10 @@
 #include "dataplane/port/port_priv.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <xdp/libxdp.h>
 
 #include <rte_log.h>
 
@@ -33,11 +35,32 @@ static ssize_t keep(void *cookie, const char *buf, size_t len)
 	return (ssize_t)len;
 }
 
+/* libbpf and libxdp number their levels alike. */
+static void keep_print(int level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN && kept.stream)
+		vfprintf(kept.stream, format, args);
+}
+
+static int keep_bpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	keep_print((int)level, format, args);
+	return 0;
+}
+
+static int keep_xdp(enum libxdp_print_level level, const char *format, va_list args)
+{
+	keep_print((int)level, format, args);
+	return 0;
+}
+
 int port_log_start(void)
 {
 	kept.stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = keep});
 	if (!kept.stream)
 		return -ENOMEM;
+	libbpf_set_print(keep_bpf);
+	libxdp_set_print(keep_xdp);
 	setvbuf(kept.stream, NULL, _IOLBF, 256);
 	return rte_openlog_stream(kept.stream) < 0 ? -EIO : 0;
 }

@@ -26,9 +26,13 @@ struct port {
 int port_ethdev_open(const struct port_device *device, const struct port_config *config,
 	struct port **out, struct text *why);
 
+/* af_xdp-shared, by sockets of our own. Returns as port_open(). */
+int port_xsk_open(const struct port_device *device, const struct port_config *config,
+	struct port **out, struct text *why);
+
 /*
- * What DPDK logs goes to a small buffer instead of the screen: the last lines of it explain a
- * failure. port_log_text() is what was logged since port_log_clear(), on one line.
+ * What DPDK, libbpf and libxdp log goes to a small buffer instead of the screen: the last lines of
+ * it explain a failure. port_log_text() is what was logged since port_log_clear(), on one line.
  */
 int port_log_start(void);
 void port_log_stop(void);

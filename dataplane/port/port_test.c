@@ -68,7 +68,7 @@ static void says_what_to_do_about_a_device_it_cannot_have(void **state)
 	expect_refused("af_xdp:pga", 1, -EADDRINUSE, "2001:db8::7");
 	expect_refused("tap:pga", 1, -EEXIST, "there already");
 	expect_refused("pci:0000:ff:1f.7", 1, -ENODEV, "no such PCI device");
-	expect_refused("af_xdp-shared:pga", 1, -ENOTSUP, "not in this version");
+	expect_refused("af_xdp-shared:pga", 1, -EINVAL, "addresses and ports");
 	expect_refused("af_packet:pga", 0, -EINVAL, "1 to 16");
 	expect_refused("memif:server,/nonexistent/postern.sock", 1, -EINVAL, "cannot be");
 	shell("ip link del pga");

@@ -157,6 +157,7 @@ static bool device_is_known(struct bytes device)
 		{BYTES("tap:"), true},
 		{BYTES("af_packet:"), true},
 		{BYTES("af_xdp:"), true},
+		{BYTES("af_xdp-shared:"), true},
 		{BYTES("memif:"), true},
 		{BYTES("pci:"), true},
 	};
@@ -180,7 +181,7 @@ static void read_device(
 	if (!device_is_known(text))
 		config_fail(reader, node,
 			"is no device: write tap, tap:NAME, af_packet:INTERFACE, af_xdp:INTERFACE, "
-			"memif:PATH, pci:ADDRESS or kernel");
+			"af_xdp-shared:INTERFACE, memif:PATH, pci:ADDRESS or kernel");
 	listen->device = config_own(reader->config, text, false);
 }
 
