@@ -8,7 +8,8 @@
     +----------------------------+   veth   +------------------ or NSD (loopback)-+
 
 The gateway's addresses exist only behind the device and the client's only in its namespace, so
-any number of labs stand side by side with the same addresses. All that a lab makes has its name
+any number of labs stand side by side with the same addresses. (With af_xdp-shared the gateway's are
+this kernel's, one set a lab, which does no harm: each is asked for and served by its own interface.) All that a lab makes has its name
 in its state folder before it is made, so `down` also cleans up after an `up` that was killed.
 """
 
@@ -26,7 +27,7 @@ from .dovecot import Dovecot
 from .nsd import Nsd
 from .proc import LabError
 
-DEVICES = ("tap", "af_packet", "af_xdp")
+DEVICES = ("tap", "af_packet", "af_xdp", "af_xdp-shared")
 # Not /tmp, which may be memory: the spool writes past the page cache.
 PARENT = "/var/tmp"
 DEFAULT_STATE = f"{PARENT}/postern-lab"
@@ -153,11 +154,21 @@ class Lab:
                           f"{senders.UNLISTED_IP6}/{senders.PREFIX6}"]
         return addresses
 
+    def _gateway_addresses(self):
+        addresses = [f"{senders.GATEWAY_IP}/{senders.PREFIX}"]
+        if netns.has_ipv6():
+            addresses.append(f"{senders.GATEWAY_IP6}/{senders.PREFIX6}")
+        return addresses
+
     def _wire(self):
         netns.create(self.netns)
         if self.facts["device"] == "tap":
             return  # the daemon makes it; see _plug
-        netns.veth(self.link, self.client_link, self.netns)
+        if self.facts["device"] == "af_xdp-shared":
+            # The gateway's addresses are this kernel's, on the interface that it shares.
+            netns.veth(self.link, self.client_link, self.netns, self._gateway_addresses())
+        else:
+            netns.veth(self.link, self.client_link, self.netns)
         if self.facts["device"] == "af_packet":
             netns.steer_receive(self.link)
         netns.address(self.netns, self.client_link, *self._client_addresses())
@@ -171,9 +182,6 @@ class Lab:
 
     def settings(self):
         """The lab's own configuration, over which --config is merged."""
-        addresses = [f"{senders.GATEWAY_IP}/{senders.PREFIX}"]
-        if netns.has_ipv6():
-            addresses.append(f"{senders.GATEWAY_IP6}/{senders.PREFIX6}")
         if self.facts["dns"] == "forward":
             # Its root is not signed by the real one's key: no trust anchor, no validation.
             dns = {"forward": [f"127.0.0.1@{self.facts['dns_port']}"],
@@ -185,7 +193,7 @@ class Lab:
             "authserv_id": senders.GATEWAY_NAME,
             "postmaster": f"postmaster@{senders.DOMAIN}",
             "listen": [{"device": f"{self.facts['device']}:{self.link}",
-                        "addresses": addresses, "ports": [25]}],
+                        "addresses": self._gateway_addresses(), "ports": [25]}],
             "domains": [senders.DOMAIN],
             "recipients": {"file": f"{self.state}/recipients"},
             "dns": dns,

@@ -101,13 +101,17 @@ def address(ns, device, *addresses):
     run("ip", "-n", ns, "link", "set", device, "up")
 
 
-def veth(outer, inner, ns):
-    """A pair: outer stays here for the gateway, inner is the client's end in the namespace."""
+def veth(outer, inner, ns, addresses=()):
+    """A pair: outer stays here for the gateway, inner is the client's end in the namespace.
+
+    Without addresses the kernel says nothing on the outer end."""
     run("ip", "link", "add", outer, "type", "veth", "peer", "name", inner)
     run("ip", "link", "set", inner, "netns", ns)
-    if has_ipv6():
+    if has_ipv6() and not addresses:
         with open(f"/proc/sys/net/ipv6/conf/{outer}/disable_ipv6", "w", encoding="ascii") as f:
             f.write("1\n")
+    for addr in addresses:
+        run("ip", "addr", "add", addr, "dev", outer, *(("nodad",) if ":" in addr else ()))
     run("ip", "link", "set", outer, "up")
     # The kernel leaves checksums to a device that would fill them in: there is none here.
     run("ip", "netns", "exec", ns, "ethtool", "-K", inner, "tx", "off")
