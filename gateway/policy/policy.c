@@ -66,18 +66,36 @@ static bool has_dmarc(const struct auth_dmarc *dmarc)
 	return dmarc->result == AUTH_PASS || dmarc->result == AUTH_FAIL;
 }
 
-static bool has_dkim_pass(const struct auth_verdict *verdict)
+/* `inner` is `outer` or lies below it. */
+static bool is_within(struct bytes inner, struct bytes outer)
 {
-	for (unsigned i = 0; i < verdict->n_dkim; i++)
-		if (verdict->dkim[i].result == AUTH_PASS)
+	if (outer.len == 0 || !bytes_ends_nocase(inner, outer))
+		return false;
+	return inner.len == outer.len || inner.data[inner.len - outer.len - 1] == '.';
+}
+
+/*
+ * Without a DMARC record there is no organizational domain to go by: a signer counts as aligned
+ * that is the author domain, or above or below it.
+ */
+static bool has_aligned_dkim_pass(const struct auth_verdict *verdict)
+{
+	struct bytes author = verdict->dmarc.from_domain;
+
+	for (unsigned i = 0; i < verdict->n_dkim; i++) {
+		struct bytes signer = verdict->dkim[i].domain;
+
+		if (verdict->dkim[i].result == AUTH_PASS &&
+			(is_within(author, signer) || is_within(signer, author)))
 			return true;
+	}
 	return false;
 }
 
 static bool refuses_spf(const struct policy_config *config, const struct auth_verdict *verdict)
 {
 	return config->spf_fail_rejects && verdict->spf.result == AUTH_FAIL &&
-	       !has_dmarc(&verdict->dmarc) && !has_dkim_pass(verdict);
+	       !has_dmarc(&verdict->dmarc) && !has_aligned_dkim_pass(verdict);
 }
 
 /*
@@ -89,7 +107,7 @@ static bool defers(const struct policy_config *config, const struct auth_verdict
 	if (verdict->dmarc.result == AUTH_TEMPERROR)
 		return verdict->temporary;
 	return config->spf_fail_rejects && verdict->spf.result == AUTH_TEMPERROR &&
-	       !has_dmarc(&verdict->dmarc) && !has_dkim_pass(verdict);
+	       !has_dmarc(&verdict->dmarc) && !has_aligned_dkim_pass(verdict);
 }
 
 void policy_decide(const struct policy_config *config, const struct auth_verdict *verdict,

@@ -56,6 +56,7 @@ static struct auth_verdict verdict_of(unsigned i)
 
 	v.spf.result = rows[i].spf;
 	v.dkim[0].result = rows[i].dkim;
+	v.dkim[0].domain = BYTES("mail.author.example");
 	v.dmarc.result = rows[i].dmarc;
 	v.dmarc.policy = rows[i].policy;
 	v.dmarc.from_fields = 1;
@@ -77,6 +78,34 @@ static void each_verdict_gets_the_action_of_its_row(void **state)
 	}
 }
 
+static void a_foreign_signature_spares_no_spf_fail(void **state)
+{
+	const struct policy_config config = {POLICY_ON_REJECT_REJECT, true, true};
+	static const struct {
+		struct bytes signer;
+		enum policy_action action;
+	} signers[] = {
+		{BYTES("author.example"), POLICY_ACCEPT},
+		{BYTES("Example"), POLICY_ACCEPT},
+		{BYTES("a.author.example"), POLICY_ACCEPT},
+		{BYTES("other.example"), POLICY_REJECT},
+		{BYTES("notauthor.example"), POLICY_REJECT},
+		{BYTES(""), POLICY_REJECT},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(signers) / sizeof(signers[0]); i++) {
+		struct auth_verdict verdict = verdict_of(0);
+		struct policy_decision decision;
+
+		verdict.spf.result = AUTH_FAIL;
+		verdict.dmarc.result = AUTH_NONE;
+		verdict.dkim[0].domain = signers[i].signer;
+		policy_decide(&config, &verdict, &decision);
+		assert_int_equal(decision.action, signers[i].action);
+	}
+}
+
 static void a_dmarc_refusal_names_the_domain(void **state)
 {
 	struct auth_verdict verdict = verdict_of(2);
@@ -94,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_verdict_gets_the_action_of_its_row),
+		cmocka_unit_test(a_foreign_signature_spares_no_spf_fail),
 		cmocka_unit_test(a_dmarc_refusal_names_the_domain),
 	};
 
