@@ -1,6 +1,6 @@
 /* Relaxed canonicalization of a body of text lines, against the plain byte loop that defines it. */
 #include "auth/crypto/crypto.h"
-#include "auth/dkim/dkim_canon_priv.h"
+#include "auth/dkim/dkim_canon.h"
 #include "bench/micro.h"
 
 #include <stdlib.h>

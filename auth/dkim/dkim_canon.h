@@ -47,3 +47,13 @@ bool dkim_canon_body_step(struct dkim_canon_body *body, struct bytes *input, uin
 /* After the last input: what ends the body. Call until false. */
 bool dkim_canon_body_end(
 	struct dkim_canon_body *body, uint8_t *scratch, size_t capacity, struct bytes *piece);
+
+/*
+ * Relaxed, by vectors where the CPU has them: takes input while `out` has room, returns the octets
+ * written. dkim_canon_relaxed_plain() is the same octet by octet: what defines it, and what it is
+ * tested and measured against.
+ */
+size_t dkim_canon_relaxed(
+	struct dkim_canon_body *body, struct bytes *input, uint8_t *out, size_t capacity);
+size_t dkim_canon_relaxed_plain(
+	struct dkim_canon_body *body, struct bytes *input, uint8_t *out, size_t capacity);

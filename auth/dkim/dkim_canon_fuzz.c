@@ -1,5 +1,5 @@
 /* Vector code against plain code, whole against dribbled. */
-#include "auth/dkim/dkim_canon_priv.h"
+#include "auth/dkim/dkim_canon.h"
 
 #include <stdlib.h>
 

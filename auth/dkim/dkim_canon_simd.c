@@ -5,7 +5,7 @@
  * as the plain code holds them. A bare CR, and what is held when a portion begins, are left to the
  * plain code.
  */
-#include "auth/dkim/dkim_canon_priv.h"
+#include "auth/dkim/dkim_canon.h"
 
 #include "auth/crypto/crypto_cpu.h"
 

@@ -1,7 +1,5 @@
 #include "auth/dkim/dkim_canon.h"
 
-#include "auth/dkim/dkim_canon_priv.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
