@@ -214,11 +214,12 @@ void item_table_fini(struct item_table *t)
 	*t = (struct item_table){0};
 }
 
-/* Queue ids are our own, so a plain mix will do (Fibonacci hashing over the folded id). */
+/* Queue ids are our own, so a plain mix will do: Fibonacci hashing, by its high bits. */
 static uint64_t home_of(const struct item_table *t, uint64_t queue_id)
 {
-	return ((queue_id ^ queue_id >> 32) * UINT64_C(0x9e3779b97f4a7c15)) >> 20 &
-	       (t->n_slots - 1);
+	unsigned bits = (unsigned)__builtin_ctzll(t->n_slots);
+
+	return ((queue_id ^ queue_id >> 32) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - bits);
 }
 
 static uint64_t slot_of(const struct item_table *t, uint64_t queue_id)
