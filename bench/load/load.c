@@ -393,12 +393,20 @@ static void open_session(struct load *load, struct session *s)
 	wait_for_reply(load, s);
 }
 
+/* The first goes alone: packets to a neighbour not known yet are held, but only a few. */
+static uint32_t opening_max(const struct load *load)
+{
+	bool answered = load->stats.connected || load->stats.n_errors;
+
+	return answered ? load->options->opening : 1;
+}
+
 static void open_some(struct load *load)
 {
 	for (unsigned i = 0; i < ROUND_OPENS && load->first; i++) {
 		struct session *s = load->first;
 
-		if (load->opening >= load->options->opening)
+		if (load->opening >= opening_max(load))
 			return;
 		load->first = s->next;
 		if (!load->first)
@@ -484,7 +492,7 @@ static uint64_t next_deadline(const struct load *load)
 	uint64_t next = wheel_next_us(&load->wheel), most = load->now_us + WAIT_MAX_US;
 	const struct load_options *o = load->options;
 
-	if (load->first && load->opening < o->opening)
+	if (load->first && load->opening < opening_max(load))
 		return load->now_us;
 	if (o->flood_rate && load->mailing)
 		return load->now_us;
