@@ -522,7 +522,10 @@ static void set_log_levels(struct daemon *d)
 
 static int build(struct daemon *d, struct text *why)
 {
-	int error = make_logs(d);
+	int error = privileges_no_new();
+
+	if (error == 0)
+		error = make_logs(d);
 
 	if (error == 0)
 		error = make_bells(d);

@@ -28,7 +28,10 @@ int privileges_drop(const char *user, struct text *why)
 		setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) != 0 ||
 		setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) != 0)
 		return fail(why, "cannot become it", user);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return fail(why, "cannot give up new privileges", user);
 	return 0;
+}
+
+int privileges_no_new(void)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno;
 }
