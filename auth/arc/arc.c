@@ -57,8 +57,7 @@ static void fail(struct arc_verifier *verifier, const char *reason)
 	finish(verifier, temporary ? AUTH_TEMPERROR : AUTH_FAIL, reason);
 }
 
-/* --- results ------------------------------------------------------------------------------------
- */
+/* --- results --------------------------------------------------------------------------------- */
 
 /* Folds one check into the result: a failure counts more than a key that could not be had. */
 static void fold(const struct dkim_check *check, const char *failed, enum auth_result *result,
@@ -106,8 +105,7 @@ static void one_settled(void *owner)
 		conclude(verifier);
 }
 
-/* --- fields -------------------------------------------------------------------------------------
- */
+/* --- fields ---------------------------------------------------------------------------------- */
 
 static void check_init(
 	struct arc_verifier *verifier, struct dkim_check *check, const struct dkim_sig *sig)
@@ -197,8 +195,7 @@ void arc_verifier_header_end(struct arc_verifier *verifier)
 		fail(verifier, wrong);
 }
 
-/* --- the rest -----------------------------------------------------------------------------------
- */
+/* --- the rest -------------------------------------------------------------------------------- */
 
 bool arc_verifier_done(const struct arc_verifier *verifier)
 {

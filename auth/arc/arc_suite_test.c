@@ -19,8 +19,7 @@ static const char *const disputed[] = {"as_format_tags_sc", "as_format_tags_dup"
 
 static struct arc_verifier *arc;
 
-/* --- the suite's YAML ---------------------------------------------------------------------------
- */
+/* --- the suite's YAML ------------------------------------------------------------------------ */
 
 static const char *scalar(yaml_document_t *doc, int node)
 {

@@ -14,8 +14,7 @@
 
 struct crypto_queue;
 
-/* --- SHA-256 over what a job yields -------------------------------------------------------------
- */
+/* --- SHA-256 over what a job yields ---------------------------------------------------------- */
 
 struct sha256_state {
 	uint32_t h[8];
@@ -57,8 +56,7 @@ void crypto_add_hash(struct crypto_queue *queue, struct hash_job *job);
 void crypto_flush_hash(struct crypto_queue *queue, struct hash_job *job);
 void crypto_cancel_hash(struct crypto_queue *queue, struct hash_job *job);
 
-/* --- public keys --------------------------------------------------------------------------------
- */
+/* --- public keys ----------------------------------------------------------------------------- */
 
 enum pubkey_algorithm { PUBKEY_RSA, PUBKEY_ED25519 };
 
@@ -103,8 +101,7 @@ void crypto_add_pubkey(struct crypto_queue *queue, struct pubkey_job *job);
 /* Nothing happens where the job is not queued. */
 void crypto_cancel_pubkey(struct crypto_queue *queue, struct pubkey_job *job);
 
-/* --- the queue ----------------------------------------------------------------------------------
- */
+/* --- the queue ------------------------------------------------------------------------------- */
 
 /* A public-key job waits at most so long for others of its size class to fill its batch. */
 #define CRYPTO_BATCH_WAIT_US 100u

@@ -66,8 +66,7 @@ void crypto_queue_free(struct crypto_queue *queue)
 	free(queue);
 }
 
-/* --- hashes -------------------------------------------------------------------------------------
- */
+/* --- hashes ---------------------------------------------------------------------------------- */
 
 void crypto_add_hash(struct crypto_queue *queue, struct hash_job *job)
 {
@@ -129,8 +128,7 @@ static unsigned run_hashes(struct crypto_queue *queue)
 	return done - left;
 }
 
-/* --- public keys --------------------------------------------------------------------------------
- */
+/* --- public keys ----------------------------------------------------------------------------- */
 
 void crypto_add_pubkey(struct crypto_queue *queue, struct pubkey_job *job)
 {

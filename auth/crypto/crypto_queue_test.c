@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-/* --- public keys --------------------------------------------------------------------------------
- */
+/* --- public keys ----------------------------------------------------------------------------- */
 
 static struct rsa_testing small_key, big_key, odd_key;
 
@@ -134,8 +133,7 @@ static void cancelled_jobs_are_never_done(void **state)
 	crypto_queue_free(queue);
 }
 
-/* --- hashes -------------------------------------------------------------------------------------
- */
+/* --- hashes ---------------------------------------------------------------------------------- */
 
 struct stream {
 	struct hash_job job;

@@ -54,8 +54,7 @@ struct batch {
 	vec h[HASH_DIGITS];
 };
 
-/* --- blocks -------------------------------------------------------------------------------------
- */
+/* --- blocks ---------------------------------------------------------------------------------- */
 
 #define LO(c, x, y) ((c) = _mm512_madd52lo_epu64((c), (x), (y)))
 #define HI(c, x, y) ((c) = _mm512_madd52hi_epu64((c), (x), (y)))
@@ -113,8 +112,7 @@ IFMA_INLINE void shift(vec acc[2 * BLOCK])
 	}
 }
 
-/* --- numbers ------------------------------------------------------------------------------------
- */
+/* --- numbers --------------------------------------------------------------------------------- */
 
 /* t = y^2; digits of t are sums, not yet carried. */
 IFMA static void square(struct batch *w)
@@ -226,8 +224,7 @@ IFMA static void reduce(struct batch *w, vec *out)
 	}
 }
 
-/* --- in and out ---------------------------------------------------------------------------------
- */
+/* --- in and out ------------------------------------------------------------------------------ */
 
 /* Eight digits of eight rows to eight vectors. */
 IFMA_INLINE void transpose8(vec *out, const uint64_t *const rows[RSA_IFMA_LANES], unsigned at)
@@ -276,8 +273,7 @@ static void to_digits(uint64_t row[ROW_MAX], unsigned digits, const uint8_t *oct
 		row[i] = 0;
 }
 
-/* --- keys ---------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------ */
 
 /* EMSA-PKCS1-v1_5 (RFC 8017 §9.2) of a SHA-256 digest of zeros. */
 static void padding(uint8_t *out, size_t len)
@@ -393,8 +389,7 @@ IFMA struct rsa_ifma_key *rsa_ifma_key_new(const struct pubkey *key, unsigned di
 	return k;
 }
 
-/* --- verification -------------------------------------------------------------------------------
- */
+/* --- verification ---------------------------------------------------------------------------- */
 
 static bool is_candidate(const struct pubkey_job *job)
 {

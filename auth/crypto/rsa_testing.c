@@ -121,8 +121,7 @@ void rsa_testing_fini(struct rsa_testing *key)
 	pubkey_free(key->key);
 }
 
-/* --- signatures ---------------------------------------------------------------------------------
- */
+/* --- signatures ------------------------------------------------------------------------------ */
 
 /* The encoded message of that kind, k octets. */
 static void encode(

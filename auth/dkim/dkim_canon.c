@@ -1,7 +1,6 @@
 #include "auth/dkim/dkim_canon.h"
 
-/* --- header field -------------------------------------------------------------------------------
- */
+/* --- header field ---------------------------------------------------------------------------- */
 
 #define FIELD_PIECE 512
 
@@ -74,8 +73,7 @@ void dkim_canon_field(enum dkim_canon canon, struct bytes raw, struct bytes cut,
 	give(sink, bytes_of(out.piece, out.n));
 }
 
-/* --- body ---------------------------------------------------------------------------------------
- */
+/* --- body ------------------------------------------------------------------------------------ */
 
 void dkim_canon_body_init(struct dkim_canon_body *body, enum dkim_canon canon)
 {

@@ -9,8 +9,7 @@
 
 enum dkim_canon { DKIM_SIMPLE, DKIM_RELAXED };
 
-/* --- a header field -----------------------------------------------------------------------------
- */
+/* --- a header field -------------------------------------------------------------------------- */
 
 typedef void (*dkim_canon_sink_fn)(void *sink, struct bytes piece);
 
@@ -21,8 +20,7 @@ typedef void (*dkim_canon_sink_fn)(void *sink, struct bytes piece);
 void dkim_canon_field(enum dkim_canon canon, struct bytes raw, struct bytes cut,
 	dkim_canon_sink_fn give, void *sink);
 
-/* --- a body -------------------------------------------------------------------------------------
- */
+/* --- a body ---------------------------------------------------------------------------------- */
 
 struct dkim_canon_body {
 	enum dkim_canon canon;

@@ -21,8 +21,7 @@ static void append(void *sink, struct bytes piece)
 	out->n += piece.len;
 }
 
-/* --- fields -------------------------------------------------------------------------------------
- */
+/* --- fields ---------------------------------------------------------------------------------- */
 
 struct field_case {
 	const char *raw, *cut, *relaxed; /* `cut` is found in `raw` */
@@ -63,8 +62,7 @@ static void canonicalizes_fields(void **state)
 	}
 }
 
-/* --- bodies -------------------------------------------------------------------------------------
- */
+/* --- bodies ---------------------------------------------------------------------------------- */
 
 struct body_case {
 	const char *body, *simple, *relaxed;

@@ -34,8 +34,7 @@ void dkim_header_add(struct dkim_header *header, const struct field *field)
 	header->n++;
 }
 
-/* --- sums ---------------------------------------------------------------------------------------
- */
+/* --- sums ------------------------------------------------------------------------------------ */
 
 void dkim_header_sum_init(struct dkim_header_sum *sum, unsigned max_bytes)
 {
@@ -73,8 +72,7 @@ const char *dkim_header_sum_end(const struct dkim_header_sum *sum, uint8_t diges
 	return NULL;
 }
 
-/* --- a signature's hash -------------------------------------------------------------------------
- */
+/* --- a signature's hash ---------------------------------------------------------------------- */
 
 /* The lowest field of that name that this hash has not used; NULL where none is left. */
 static struct dkim_header_entry *take(

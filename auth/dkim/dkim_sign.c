@@ -22,8 +22,7 @@ struct dkim_signer {
 	bool ed25519;
 };
 
-/* --- keys ---------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------ */
 
 static int signer_of(EVP_PKEY *pkey, struct dkim_signer **out)
 {
@@ -111,8 +110,7 @@ int dkim_signer_record(const struct dkim_signer *signer, struct text *out)
 	return out->overflow ? -ENOSPC : 0;
 }
 
-/* --- signatures ---------------------------------------------------------------------------------
- */
+/* --- signatures ------------------------------------------------------------------------------ */
 
 static bool sign_digest(
 	const struct dkim_signer *signer, const uint8_t digest[32], uint8_t *out, size_t *len)
@@ -169,8 +167,7 @@ void dkim_sign_body_hash(
 	put_base64(out, bytes_of(digest, sizeof(digest)));
 }
 
-/* --- a message ----------------------------------------------------------------------------------
- */
+/* --- a message ------------------------------------------------------------------------------- */
 
 struct signing {
 	const struct dkim_signer *signer;

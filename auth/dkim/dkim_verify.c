@@ -181,8 +181,7 @@ void dkim_verifier_field(struct dkim_verifier *verifier, const struct field *fie
 		verifier->from = field->value;
 }
 
-/* --- which signatures are evaluated -------------------------------------------------------------
- */
+/* --- which signatures are evaluated ---------------------------------------------------------- */
 
 /* From the second-last dot on: all of a name that may share its organizational domain has that end.
  */

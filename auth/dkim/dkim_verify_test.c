@@ -328,8 +328,7 @@ static void each_mail_gets_its_result(void **state)
 		check_case(&mail_cases[i]);
 }
 
-/* --- more than one signature --------------------------------------------------------------------
- */
+/* --- more than one signature ----------------------------------------------------------------- */
 
 static const struct mail_case plain = {"several", T, AUTH_PASS, NULL};
 

@@ -80,8 +80,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return CLI_OK;
 }
 
-/* --- keygen -------------------------------------------------------------------------------------
- */
+/* --- keygen ---------------------------------------------------------------------------------- */
 
 static int write_all(int fd, struct bytes bytes)
 {
@@ -157,8 +156,7 @@ static int keygen(const struct options *options)
 	return code;
 }
 
-/* --- sign ---------------------------------------------------------------------------------------
- */
+/* --- sign ------------------------------------------------------------------------------------ */
 
 static int read_key(const char *path, struct dkim_signer **signer)
 {
