@@ -7,6 +7,7 @@
 #include "spool/log/segment.h"
 
 #define ZEROS_MAX (1u << 20)
+#define LOOK_US   1000000u
 /* What a mail takes in the log besides its octets: envelope, header, padding to a block. */
 #define RESERVE_OVERHEAD (2u * LOG_IO_BLOCK)
 
@@ -118,11 +119,27 @@ static int make_file(struct spares *s, const char *name)
 	return r;
 }
 
+/* The filler is woken often; it need not ask the file system each time. */
+static bool nothing_new(struct spares *s, unsigned wanted)
+{
+	uint64_t now_us = s->io->now_us(s->io->ctx);
+	bool nothing;
+
+	pthread_mutex_lock(&s->lock);
+	nothing = s->count >= wanted && now_us - s->looked_us < LOOK_US;
+	if (!nothing)
+		s->looked_us = now_us;
+	pthread_mutex_unlock(&s->lock);
+	return nothing;
+}
+
 /* A number for one more spare, if it is wanted and there is space. */
 static bool may_make(struct spares *s, unsigned wanted, uint64_t *number)
 {
 	bool may;
 
+	if (nothing_new(s, wanted))
+		return false;
 	spares_look(s);
 	pthread_mutex_lock(&s->lock);
 	may = s->count < wanted && creatable(s) > 0;

@@ -24,7 +24,8 @@ struct spares {
 	uint64_t numbers[SPARES_MAX];
 	unsigned count;
 	uint64_t next_number;
-	uint64_t space;         /* what the file system had last */
+	uint64_t space; /* what the file system had last */
+	uint64_t looked_us;
 	uint64_t segments;      /* in the log */
 	uint64_t active_octets; /* left in the one being written */
 	_Atomic uint64_t room;  /* octets that can be accepted */
