@@ -1,0 +1,1 @@
+"""What the comparisons of bench/lab are made of, beside tests/labkit."""
