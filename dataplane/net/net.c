@@ -165,6 +165,11 @@ void net_untake_tx(struct net *net, struct pkt **pkts, unsigned n)
 	net->n_tx += n;
 }
 
+void net_set_access(struct net *net, const struct access_table *table)
+{
+	net->access = table;
+}
+
 unsigned net_tx_waiting(const struct net *net)
 {
 	return net->n_tx;
@@ -254,8 +259,11 @@ static enum net_verdict ip_packet(struct net *net, struct pkt *pkt, bool v6, str
 {
 	if (!ip_input(net, pkt, v6, rx))
 		return NET_CONSUMED;
-	if (rx->protocol == IP_PROTO_TCP)
+	if (rx->protocol == IP_PROTO_TCP) {
+		if (access_denies(net->access, &rx->src, now_us))
+			return net_drop(net, pkt, NET_DENIED);
 		return tcp_segment(net, pkt, rx, seg);
+	}
 	if (rx->protocol == (v6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP))
 		return icmp_input(net, pkt, rx, v6, now_us, icmp);
 	return net_drop(net, pkt, NET_IP_PROTOCOL);

@@ -2,6 +2,7 @@
 
 #include "base/ip_addr.h"
 #include "dataplane/pkt.h"
+#include "dataplane/port/access.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -98,6 +99,12 @@ bool net_source_for(const struct net *net, const struct ip_addr *peer, struct ip
 unsigned net_take_tx(struct net *net, struct pkt **pkts, unsigned n);
 /* Frames the device did not take: they go back to the head of the list. */
 void net_untake_tx(struct net *net, struct pkt **pkts, unsigned n);
+
+/*
+ * From now on TCP from addresses that `table` denies is dropped unseen; NULL: none is. The table
+ * stays until another was set. ICMP and neighbour discovery go on: path MTU and gateway need them.
+ */
+void net_set_access(struct net *net, const struct access_table *table);
 
 /* Frames on the transmit list. */
 unsigned net_tx_waiting(const struct net *net);

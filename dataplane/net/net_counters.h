@@ -28,6 +28,7 @@
 	X(NET_IP_FRAGMENT, "net_ip_fragment", "IP fragments (not reassembled)")                    \
 	X(NET_IP_EXTENSION, "net_ip_extension", "IPv6 packets with extension headers not taken")   \
 	X(NET_IP_PROTOCOL, "net_ip_protocol", "IP packets of a protocol that is not spoken")       \
+	X(NET_DENIED, "net_denied", "TCP segments from networks that are kept out by hand")        \
 	X(NET_TCP_CHECKSUM, "net_tcp_checksum", "TCP segments with a wrong checksum")              \
 	X(NET_ICMP_BAD, "net_icmp_bad", "ICMP packets malformed or with a wrong checksum")         \
 	X(NET_ICMP_IGNORED, "net_icmp_ignored", "ICMP packets of a type that needs no answer")     \

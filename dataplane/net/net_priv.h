@@ -32,6 +32,7 @@
 struct net {
 	struct net_config config;
 	struct pkt_pool *pool;
+	const struct access_table *access; /* NULL: everyone is let in */
 	struct pkt *tx_head, *tx_tail;
 	unsigned n_tx;
 	unsigned announcements_left;

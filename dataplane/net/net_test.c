@@ -245,6 +245,34 @@ static void a_rate_is_kept_over_long_and_backward_time(void **state)
 	assert_false(net_rate_take(&r, 0));
 }
 
+static void drops_tcp_from_denied_networks_but_not_what_the_path_needs(void **state)
+{
+	struct access_rule rule = {.verb = ACCESS_DENY, .until_us = ACCESS_FOREVER};
+	const uint8_t echo[] = {8, 0, 0xf7, 0xff, 0, 0, 0, 0};
+	struct access_table *table;
+	struct frame f;
+
+	(void)state;
+	mock_init(&m);
+	assert_int_equal(ip_cidr_parse(BYTES("192.0.2.0/30"), true, &rule.net), 0);
+	assert_int_equal(access_table_new(&rule, 1, &table), 0);
+	frame_tcp(&f, PEER4, MOCK_OUR4, 0);
+	assert_int_equal(mock_input(&m, &f), NET_TCP);
+	net_set_access(m.net, table);
+	assert_int_equal(mock_input(&m, &f), NET_CONSUMED);
+	assert_int_equal(mock_count(&m, NET_DENIED), 1);
+	frame_tcp(&f, "192.0.2.4", MOCK_OUR4, 0);
+	assert_int_equal(mock_input(&m, &f), NET_TCP);
+	frame_packet(&f, PEER4, MOCK_OUR4, IP_PROTO_ICMP, echo, sizeof(echo));
+	mock_input(&m, &f);
+	assert_int_equal(mock_count(&m, NET_ECHO_REPLIES), 1);
+	assert_int_equal(mock_count(&m, NET_DENIED), 1);
+	net_set_access(m.net, NULL);
+	frame_tcp(&f, PEER4, MOCK_OUR4, 0);
+	assert_int_equal(mock_input(&m, &f), NET_TCP);
+	access_table_free(table);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
@@ -260,6 +288,7 @@ int main(void)
 		TEST(chooses_the_address_in_the_peers_network),
 		TEST(an_empty_pool_costs_answers_and_nothing_else),
 		TEST(a_rate_is_kept_over_long_and_backward_time),
+		TEST(drops_tcp_from_denied_networks_but_not_what_the_path_needs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
