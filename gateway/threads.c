@@ -196,6 +196,18 @@ static void recover(struct spooler_thread *self)
 	handoff_ring(self->to_delivery);
 }
 
+/* Nobody delivers any more; the next start finds them in the log. */
+static void forget_waiting(struct spooler_thread *self)
+{
+	struct spool_item *item;
+
+	while (handoff_take(self->to_delivery, &item, 1) > 0)
+		spool_item_release(item);
+	while (self->first_waiting < self->n_waiting)
+		spool_item_release(self->waiting[self->first_waiting++]);
+	free(self->waiting);
+}
+
 void *spooler_main(void *arg)
 {
 	struct spooler_thread *self = arg;
@@ -214,9 +226,7 @@ void *spooler_main(void *arg)
 		}
 		doorbell_wait(&self->bell, NULL, 0, self->n_waiting ? 1000 : 1000000);
 	}
-	while (self->first_waiting < self->n_waiting)
-		spool_item_release(self->waiting[self->first_waiting++]);
-	free(self->waiting);
+	forget_waiting(self);
 	return NULL;
 }
 
@@ -239,6 +249,9 @@ void *filler_main(void *arg)
 /* --- delivery -----------------------------------------------------------------------------------
  */
 
+/* For the transactions under way when the daemon is to end. */
+#define DELIVERY_FINISH_US 5000000
+
 static unsigned take_items(struct delivery_thread *self)
 {
 	struct spool_item *items[BURST];
@@ -258,14 +271,35 @@ static void send_notes(struct delivery_thread *self)
 	handoff_ring(self->to_spooler);
 }
 
+static bool has_callers(struct delivery_thread *self)
+{
+	return atomic_load_explicit(&self->callers, memory_order_acquire) > 0;
+}
+
 /* Let the control socket's thread have the lock when it wants it. */
 static void yield_to_callers(struct delivery_thread *self)
 {
-	while (atomic_load_explicit(&self->callers, memory_order_acquire) > 0) {
+	while (has_callers(self)) {
 		pthread_mutex_unlock(&self->lock);
 		sched_yield();
 		pthread_mutex_lock(&self->lock);
 	}
+}
+
+/*
+ * What is on its way to a backend gets its reply, so that a restart sends no second copy; and the
+ * log is told, by the spooler, which ends after us.
+ */
+static void finish_delivery(struct delivery_thread *self)
+{
+	uint64_t end = clock_mono_us() + DELIVERY_FINISH_US;
+
+	delivery_finish(self->delivery);
+	while (delivery_busy(self->delivery) && clock_mono_us() < end) {
+		delivery_run_once(self->delivery, -1, 20);
+		send_notes(self);
+	}
+	send_notes(self);
 }
 
 void *delivery_main(void *arg)
@@ -280,10 +314,11 @@ void *delivery_main(void *arg)
 		doorbell_prepare(&self->bell);
 		taken = take_items(self);
 		delivery_run_once(self->delivery, doorbell_fd(&self->bell),
-			taken || stopping(&self->stop) ? 0 : 1000);
+			taken || has_callers(self) || stopping(&self->stop) ? 0 : 1000);
 		doorbell_clear(&self->bell);
 		send_notes(self);
 	}
+	finish_delivery(self);
 	pthread_mutex_unlock(&self->lock);
 	return NULL;
 }

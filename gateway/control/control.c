@@ -1,5 +1,7 @@
 #include "gateway/control/control.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -8,7 +10,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 1000
+/* For one client's line and answer in all: the daemon serves one at a time. */
+#define PATIENCE_US 2000000
+
+static int left_ms(uint64_t end_us)
+{
+	uint64_t now = clock_mono_us();
+
+	return now < end_us ? (int)((end_us - now) / 1000) + 1 : 0;
+}
 
 static int fill_address(struct sockaddr_un *address, const char *path)
 {
@@ -62,7 +72,8 @@ static int listen_on(const char *path)
 		error = remove_stale(path);
 	if (error)
 		return error;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* A client that is gone before it is accepted must not make the daemon wait. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
 		chmod(path, 0600) == 0 && listen(fd, 8) == 0)
 		return fd;
@@ -84,13 +95,13 @@ int control_listen(const char *path, struct text *why)
 }
 
 /* One line, NUL-terminated, without its end; false where none came in time. */
-static bool read_line(int fd, char line[CONTROL_LINE_MAX])
+static bool read_line(int fd, char line[CONTROL_LINE_MAX], uint64_t end_us)
 {
 	size_t len = 0;
 
 	while (len < CONTROL_LINE_MAX - 1) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN};
-		ssize_t n = poll(&wait, 1, PATIENCE_MS) == 1
+		ssize_t n = poll(&wait, 1, left_ms(end_us)) == 1
 				    ? read(fd, line + len, CONTROL_LINE_MAX - 1 - len)
 				    : -1;
 
@@ -129,12 +140,12 @@ static int run_line(
 	return -EINVAL;
 }
 
-static void write_all(int fd, struct bytes bytes)
+static void write_all(int fd, struct bytes bytes, uint64_t end_us)
 {
 	while (bytes.len > 0) {
 		struct pollfd wait = {.fd = fd, .events = POLLOUT};
-		ssize_t n = poll(&wait, 1, PATIENCE_MS) == 1
-				    ? send(fd, bytes.data, bytes.len, MSG_NOSIGNAL)
+		ssize_t n = poll(&wait, 1, left_ms(end_us)) == 1
+				    ? send(fd, bytes.data, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT)
 				    : -1;
 
 		if (n <= 0)
@@ -149,14 +160,16 @@ static void answer(
 	char *body = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&body, &size);
+	uint64_t end_us;
 	int error;
 
 	if (!out)
 		return;
 	error = run_line(line, commands, n, daemon, out);
 	fclose(out);
-	write_all(fd, error ? BYTES("error\n") : BYTES("ok\n"));
-	write_all(fd, bytes_of(body, size));
+	end_us = clock_mono_us() + PATIENCE_US;
+	write_all(fd, error ? BYTES("error\n") : BYTES("ok\n"), end_us);
+	write_all(fd, bytes_of(body, size), end_us);
 	free(body);
 }
 
@@ -167,7 +180,7 @@ void control_serve(int fd, const struct control_command *commands, unsigned n, v
 
 	if (client < 0)
 		return;
-	if (read_line(client, line))
+	if (read_line(client, line, clock_mono_us() + PATIENCE_US))
 		answer(client, line, commands, n, daemon);
 	close(client);
 }
@@ -183,11 +196,13 @@ int control_ask(
 	char *text = NULL;
 	size_t size = 0;
 	bool first = true, good = false;
+	uint64_t end_us;
 
 	if (!in)
 		return fd < 0 ? fd : -errno;
-	write_all(fd, bytes_str(say));
-	write_all(fd, BYTES("\n"));
+	end_us = clock_mono_us() + PATIENCE_US;
+	write_all(fd, bytes_str(say), end_us);
+	write_all(fd, BYTES("\n"), end_us);
 	while (getline(&text, &size, in) > 0) {
 		struct bytes got = bytes_trim_fws(bytes_str(text));
 

@@ -20,7 +20,7 @@ struct control_command {
 
 /* Make the socket, mode 0600; one left by a dead daemon is replaced. The descriptor, or -errno. */
 int control_listen(const char *path, struct text *why);
-/* Serve one client that is waiting. A slow one is given up after a second. */
+/* Serve one client that is waiting. A slow one is given up after two seconds. */
 void control_serve(int fd, const struct control_command *commands, unsigned n, void *daemon);
 
 /*

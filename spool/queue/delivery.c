@@ -48,6 +48,7 @@ struct delivery {
 	struct job *jobs;   /* all */
 	struct job *resume; /* those with a transaction to begin */
 	char hostname[256];
+	bool finishing; /* no more transactions are begun */
 	struct delivery_counters counters;
 };
 
@@ -323,7 +324,8 @@ static uint64_t waiting(const struct delivery *d)
 
 static void send_what_may(struct delivery *d)
 {
-	while (d->notes.count < NOTES_MANY && backends_free_connection(d->backends)) {
+	while (!d->finishing && d->notes.count < NOTES_MANY &&
+		backends_free_connection(d->backends)) {
 		struct job *job = d->resume;
 
 		if (!job) {
@@ -381,6 +383,20 @@ void delivery_run_once(struct delivery *d, int wake_fd, int timeout_ms)
 	run_timers(d);
 	send_what_may(d);
 	counter_set(&d->counters.v[DELIVERY_QUEUE], d->index.entries.in_use);
+}
+
+void delivery_finish(struct delivery *d)
+{
+	d->finishing = true;
+}
+
+bool delivery_busy(const struct delivery *d)
+{
+	uint64_t resting = 0;
+
+	for (const struct job *job = d->resume; job; job = job->next)
+		resting++;
+	return d->notes.count > 0 || d->index.lists[DELIVERY_ACTIVE].count > resting;
 }
 
 bool delivery_next_note(struct delivery *d, struct delivery_note *note)

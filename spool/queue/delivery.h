@@ -43,6 +43,11 @@ void delivery_add(struct delivery *delivery, struct spool_item *item, uint64_t n
  * has come. */
 void delivery_run_once(struct delivery *delivery, int wake_fd, int timeout_ms);
 
+/* Begin no more transactions. Those under way end by delivery_run_once() as ever. */
+void delivery_finish(struct delivery *delivery);
+/* A transaction is under way, or a note not yet taken. */
+bool delivery_busy(const struct delivery *delivery);
+
 /* What the log must be told: a recipient's end, or a change of hold. */
 struct delivery_note {
 	uint64_t queue_id;
