@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Mail on its way to delivery, and notes on their way back, before either side waits. */
@@ -98,6 +99,8 @@ static int make_resolver(struct daemon *d, struct text *why)
 	};
 	int error = epoch_init(&d->epoch, config->lcores.io);
 
+	if (getrandom(&cc.key, sizeof(cc.key), 0) != sizeof(cc.key))
+		return -errno;
 	memcpy(rc.forward, config->dns.forward, sizeof(rc.forward));
 	if (error)
 		return error;
@@ -192,6 +195,7 @@ static struct tcp_config tcp_of(
 /* What all lcores have in common, random per boot (DESIGN §3, RFC 6528). */
 struct secrets {
 	uint64_t hash_key[2];
+	struct siphash_key clients;
 	uint8_t tcp[16];
 	uint64_t seed;
 };
@@ -321,16 +325,13 @@ static int make_worker(
 {
 	const struct config *config = d->config;
 	struct worker *worker = aligned_alloc(64, (sizeof(*worker) + 63) / 64 * 64);
-	int error = worker ? worker_init(worker, index, config) : -ENOMEM;
+	int error = worker ? worker_init(worker, index, config, secrets->clients) : -ENOMEM;
 
 	if (error) {
 		free(worker);
 		return error;
 	}
 	d->workers[d->n_workers++] = worker;
-	worker->recipients = d->recipients;
-	worker->spool = d->spooler.log;
-	queue_id_prime(&worker->ids, spool_log_highest_queue_id(d->spooler.log));
 	error = log_ring_init(&worker->log, "io");
 	if (error == 0)
 		error = logger_add(&d->logger.logger, &worker->log);
@@ -362,10 +363,20 @@ static int make_workers(struct daemon *d, struct text *why)
 	d->resolver.workers = d->spooler.workers = d->workers;
 	d->resolver.n_workers = d->spooler.n_workers = d->n_workers;
 	d->resolver.epoch = &d->epoch;
+	return error;
+}
+
+/* The workers are made before the spool is opened, since that is the business of a lesser user. */
+static void join_workers_and_spool(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->n_workers; i++) {
+		d->workers[i]->recipients = d->recipients;
+		d->workers[i]->spool = d->spooler.log;
+		queue_id_prime(&d->workers[i]->ids, spool_log_highest_queue_id(d->spooler.log));
+	}
 	counters_register(&d->counters, resolver_counters(d->resolver.resolver));
 	counters_register(&d->counters, spool_log_counters(d->spooler.log));
 	counters_register(&d->counters, delivery_counters(d->delivery.delivery));
-	return error;
 }
 
 /* --- the other threads' things -------------------------------------------------------------------
@@ -389,7 +400,11 @@ static int make_logs(struct daemon *d)
 	if (error == 0)
 		error = logger_add(&d->logger.logger, &d->spooler.events);
 	if (error == 0)
+		error = log_ring_init(&d->events, "main");
+	if (error == 0)
 		error = logger_add(&d->logger.logger, &d->delivery.events);
+	if (error == 0)
+		error = logger_add(&d->logger.logger, &d->events);
 	return error;
 }
 
@@ -436,13 +451,14 @@ struct other {
 			offsetof(struct type, bell)                                                \
 	}
 
-/* In the order they start; they end in the reverse, each after those that give it work. */
+/* In the order they start; they end in the reverse: delivery before the spooler that notes its
+ * results. */
 static const struct other others[] = {
 	{"logger", logger_main, offsetof(struct daemon, logger),
 		offsetof(struct logger_thread, thread), offsetof(struct logger_thread, stop), 0},
 	OTHER("filler", filler, filler_thread),
-	OTHER("delivery", delivery, delivery_thread),
 	OTHER("spooler", spooler, spooler_thread),
+	OTHER("delivery", delivery, delivery_thread),
 	OTHER("resolver", resolver, resolver_thread),
 };
 #define N_OTHERS (sizeof(others) / sizeof(others[0]))
@@ -514,10 +530,58 @@ static void stop_others(struct daemon *d)
 /* --- the whole ----------------------------------------------------------------------------------
  */
 
-static void set_log_levels(struct daemon *d)
+void daemon_set_log_level(struct daemon *d, int level)
 {
 	for (uint32_t i = 0; i < d->logger.logger.ring_count; i++)
-		atomic_store(&d->logger.logger.rings[i]->max_severity, d->config->log.level);
+		atomic_store(&d->logger.logger.rings[i]->max_severity, level);
+}
+
+/* Devices, names, sockets, keys: what may need privileges (DESIGN §3). */
+static int build_privileged(struct daemon *d, struct text *why)
+{
+	int error = open_ports(d, why);
+
+	if (error == 0)
+		error = make_meshes(d);
+	if (error == 0)
+		error = make_resolver(d, why);
+	if (error == 0)
+		error = make_workers(d, why);
+	if (error == 0) {
+		d->control = control_listen(d->config->control.socket, why);
+		error = d->control < 0 ? d->control : 0;
+	}
+	return error;
+}
+
+static int drop_privileges(struct daemon *d, struct text *why)
+{
+	const char *user = d->config->control.user;
+	int error = 0;
+
+	if (!user)
+		return 0;
+	if (mkdir(d->config->spool.path, 0700) == 0)
+		error = privileges_give(user, d->config->spool.path, why);
+	if (error == 0)
+		error = privileges_give(user, d->config->control.socket, why);
+	return error ? error : privileges_drop(user, why);
+}
+
+/* Files that belong to the user the daemon runs as. */
+static int build_unprivileged(struct daemon *d, struct text *why)
+{
+	int error = make_recipients(d, why);
+
+	if (error == 0)
+		error = open_spool(d, why);
+	if (error == 0)
+		error = make_delivery(d, why);
+	if (error == 0)
+		error = join_spooler_and_delivery(d);
+	if (error == 0)
+		join_workers_and_spool(d);
+	return error;
 }
 
 static int build(struct daemon *d, struct text *why)
@@ -526,36 +590,29 @@ static int build(struct daemon *d, struct text *why)
 
 	if (error == 0)
 		error = make_logs(d);
-
 	if (error == 0)
 		error = make_bells(d);
 	if (error == 0)
-		error = make_recipients(d, why);
+		error = build_privileged(d, why);
 	if (error == 0)
-		error = open_ports(d, why);
+		error = drop_privileges(d, why);
 	if (error == 0)
-		error = make_meshes(d);
-	if (error == 0)
-		error = make_resolver(d, why);
-	if (error == 0)
-		error = open_spool(d, why);
-	if (error == 0)
-		error = make_delivery(d, why);
-	if (error == 0)
-		error = join_spooler_and_delivery(d);
-	if (error == 0)
-		error = make_workers(d, why);
-	if (error == 0) {
-		d->control = control_listen(d->config->control.socket, why);
-		error = d->control < 0 ? d->control : 0;
+		error = build_unprivileged(d, why);
+	if (error)
+		return error;
+	daemon_set_log_level(d, d->config->log.level);
+	return start_threads(d);
+}
+
+static void free_settings(struct daemon *d)
+{
+	while (d->settings) {
+		struct settings *next = d->settings->next;
+
+		settings_free(d->settings);
+		d->settings = next;
 	}
-	if (error == 0 && d->config->control.user)
-		error = privileges_drop(d->config->control.user, why);
-	if (error == 0) {
-		set_log_levels(d);
-		error = start_threads(d);
-	}
-	return error;
+	recipients_free(d->recipients);
 }
 
 static void take_down(struct daemon *d)
@@ -587,7 +644,8 @@ static void take_down(struct daemon *d)
 		close(d->control);
 		unlink(d->config->control.socket);
 	}
-	recipients_free(d->recipients);
+	free_settings(d);
+	log_ring_fini(&d->events);
 	log_ring_fini(&d->spooler.events);
 	log_ring_fini(&d->delivery.events);
 	free(d);

@@ -6,8 +6,11 @@
 #define GATEWAY_COUNTERS(X)                                                                        \
 	X(GATEWAY_CONNECTIONS, "smtp_connections", "connections accepted")                         \
 	X(GATEWAY_SESSIONS_FULL, "smtp_sessions_full", "connections refused: no session free")     \
+	X(GATEWAY_CLIENT_FULL, "smtp_client_full", "connections refused: too many of one client")  \
 	X(GATEWAY_TIMEOUTS, "smtp_timeouts", "sessions closed for silence")                        \
 	X(GATEWAY_ODD_END, "smtp_odd_end", "sessions closed for silence after an odd end mark")    \
+	X(GATEWAY_SLOW, "smtp_slow", "sessions closed for content that came too slowly")           \
+	X(GATEWAY_NOT_READING, "smtp_not_reading", "sessions cut: the peer read no replies")       \
 	X(GATEWAY_LOST, "smtp_lost", "connections lost before QUIT")                               \
 	X(GATEWAY_MAILS_BEGUN, "mails_begun", "MAIL commands accepted")                            \
 	X(GATEWAY_RCPT_UNKNOWN, "rcpt_unknown", "recipients refused: no such user")                \
@@ -16,6 +19,7 @@
 	X(GATEWAY_CONTENT_REFUSED, "content_refused", "mails refused for their content's form")    \
 	X(GATEWAY_CONTENT_OCTETS, "content_octets", "octets of content received")                  \
 	X(GATEWAY_NO_CHUNK, "no_chunk", "mails given up: no memory for content")                   \
+	X(GATEWAY_NO_MEMORY, "no_envelope_memory", "mails put off: no memory for the envelope")    \
 	X(GATEWAY_ACCEPTED, "mails_accepted", "mails answered 250")                                \
 	X(GATEWAY_QUARANTINED, "mails_quarantined", "of those, marked for quarantine")             \
 	X(GATEWAY_REJECTED, "mails_rejected", "mails refused by policy")                           \

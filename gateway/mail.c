@@ -1,6 +1,7 @@
 #include "gateway/mail.h"
 
-#include "auth/message/received.h"
+#include "gateway/mail_envelope.h"
+#include "gateway/mail_trace.h"
 #include "gateway/session.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 /* Blocks of WORKER_MAIL_BLOCK for one mail: envelope, ranges and fields of the largest that is
  * taken. */
-#define MAIL_BLOCKS_MAX 16
+#define MAIL_BLOCKS_MAX 8
 
 /* --- life and death -----------------------------------------------------------------------------
  */
@@ -69,6 +70,8 @@ struct mail *mail_begin(struct session *session)
 
 void mail_drop(struct mail *mail)
 {
+	if (mail->state == MAIL_EVALUATING)
+		mail_trace_keep(mail, "given up: the sender was gone before the verdict");
 	mail->session = NULL;
 	if (mail->state != MAIL_COMMITTING)
 		mail_free(mail);
@@ -107,6 +110,19 @@ static bool add_chunk(struct mail *mail)
 	return true;
 }
 
+/* More than SIZE declared has come: set aside what it may become. */
+static bool reserve_more(struct mail *mail)
+{
+	uint64_t most = mail->worker->config->limits.message_bytes;
+
+	if (mail->octets <= mail->reserved || most <= mail->reserved)
+		return true;
+	if (!spool_log_reserve(mail->worker->spool, most - mail->reserved))
+		return false;
+	mail->reserved = most;
+	return true;
+}
+
 static const struct smtp_reply *feed_reply(enum auth_feed fed)
 {
 	switch (fed) {
@@ -120,34 +136,42 @@ static const struct smtp_reply *feed_reply(enum auth_feed fed)
 
 static void log_refusal(struct mail *mail, const struct smtp_reply *refusal)
 {
+	char ip[IP_ADDR_TEXT_MAX];
+
+	ip_addr_format(&mail->session->peer, ip);
 	worker_count(mail->worker, GATEWAY_CONTENT_REFUSED);
 	log_event(&mail->worker->log, LOG_SEV_NOTICE, mail->id,
-		"event=reject stage=content code=%u status=%s text=%s", refusal->code,
-		refusal->status, LOG_VALUE(bytes_str(refusal->text)));
+		"event=reject stage=content code=%u status=%s client=[%s] text=%s", refusal->code,
+		refusal->status, ip, LOG_VALUE(bytes_str(refusal->text)));
+	mail_trace_keep(mail, refusal->text);
+}
+
+/* A stretch of content into the last chunk; the reply to refuse the mail with, or NULL. */
+static const struct smtp_reply *take_stretch(struct mail *mail, struct bytes *content)
+{
+	uint8_t *at;
+	size_t n;
+
+	if ((!mail->last || chunk_room(mail->last) == 0) && !add_chunk(mail)) {
+		worker_count(mail->worker, GATEWAY_NO_CHUNK);
+		return smtp_reply_get(SMTP_REPLY_NO_SPACE);
+	}
+	at = chunk_tail(mail->last);
+	n = chunk_append(mail->last, *content);
+	mail->octets += n;
+	*content = bytes_from(*content, n);
+	if (!reserve_more(mail))
+		return smtp_reply_get(SMTP_REPLY_NO_SPACE);
+	return feed_reply(auth_mail_content(mail->auth, bytes_of(at, n), mail->worker->now_us));
 }
 
 const struct smtp_reply *mail_content(struct mail *mail, struct bytes content)
 {
-	struct worker *worker = mail->worker;
 	const struct smtp_reply *refusal = NULL;
 
-	counter_add(&worker->counters.v[GATEWAY_CONTENT_OCTETS], content.len);
-	while (content.len > 0 && !refusal) {
-		uint8_t *at;
-		size_t n;
-
-		if ((!mail->last || chunk_room(mail->last) == 0) && !add_chunk(mail)) {
-			worker_count(worker, GATEWAY_NO_CHUNK);
-			refusal = smtp_reply_get(SMTP_REPLY_NO_SPACE);
-			break;
-		}
-		at = chunk_tail(mail->last);
-		n = chunk_append(mail->last, content);
-		mail->octets += n;
-		content = bytes_from(content, n);
-		refusal =
-			feed_reply(auth_mail_content(mail->auth, bytes_of(at, n), worker->now_us));
-	}
+	counter_add(&mail->worker->counters.v[GATEWAY_CONTENT_OCTETS], content.len);
+	while (content.len > 0 && !refusal)
+		refusal = take_stretch(mail, &content);
 	if (refusal)
 		log_refusal(mail, refusal);
 	return refusal;
@@ -158,55 +182,24 @@ const struct smtp_reply *mail_content_end(struct mail *mail)
 	const struct smtp_reply *refusal =
 		feed_reply(auth_mail_content_end(mail->auth, mail->worker->now_us));
 
+	if (refusal) {
+		log_refusal(mail, refusal);
+		return refusal;
+	}
 	mail->state = MAIL_EVALUATING;
 	mail->ended_us = mail->worker->now_us;
-	if (refusal)
-		log_refusal(mail, refusal);
-	return refusal;
+	return NULL;
 }
 
 void mail_give_up(struct mail *mail)
 {
+	mail->gave_up = true;
 	worker_count(mail->worker, GATEWAY_IMPATIENT);
 	auth_mail_give_up(mail->auth, mail->worker->now_us);
 }
 
 /* --- the verdict --------------------------------------------------------------------------------
  */
-
-static const char *dkim_summary(const struct auth_verdict *verdict)
-{
-	enum auth_result best = AUTH_NONE;
-
-	for (unsigned i = 0; i < verdict->n_dkim; i++)
-		if (best != AUTH_PASS)
-			best = verdict->dkim[i].result;
-	return auth_result_word(best);
-}
-
-/* One line for the mail, with all that led to what became of it. */
-static void log_verdict(struct mail *mail, const struct auth_verdict *verdict)
-{
-	const struct smtp_session *smtp = &mail->session->smtp;
-	const struct policy_decision *d = &mail->decision;
-	char ip[IP_ADDR_TEXT_MAX];
-
-	ip_addr_format(&mail->session->peer, ip);
-	log_event(&mail->worker->log, d->action >= POLICY_REJECT ? LOG_SEV_NOTICE : LOG_SEV_INFO,
-		mail->id,
-		"event=%s client=%s[%s] helo=%s from=%s nrcpt=%u size=%llu spf=%s dkim=%s dmarc=%s "
-		"policy=%s from_domain=%s reason=%s verdict_us=%llu",
-		policy_action_word(d->action), LOG_VALUE(verdict->iprev.name), ip,
-		LOG_VALUE(smtp->helo), LOG_VALUE(smtp->transaction.reverse_path.address),
-		smtp->transaction.n_recipients, (unsigned long long)mail->octets,
-		auth_result_word(verdict->spf.result), dkim_summary(verdict),
-		auth_result_word(verdict->dmarc.result),
-		verdict->dmarc.policy == DMARC_POLICY_ABSENT
-			? "absent"
-			: dmarc_policy_word(verdict->dmarc.policy),
-		LOG_VALUE(verdict->dmarc.from_domain), d->reason[0] ? d->reason : "none",
-		(unsigned long long)(mail->worker->now_us - mail->ended_us));
-}
 
 /*
  * Several recipients, one reply: the mail is refused only if every recipient's policy refuses.
@@ -225,147 +218,16 @@ static void settle_for_recipients(struct mail *mail)
 		d->action = POLICY_QUARANTINE;
 }
 
-static bool make_ranges(struct mail *mail)
-{
-	unsigned i = 0;
-
-	mail->ranges = arena_alloc(&mail->arena, (mail->n_chunks + 1) * sizeof(*mail->ranges),
-		_Alignof(struct chunk_range));
-	if (!mail->ranges)
-		return false;
-	for (struct chunk *chunk = mail->first; chunk; chunk = chunk->next)
-		mail->ranges[i++] = (struct chunk_range){chunk, 0, chunk_used(chunk)};
-	mail->n_ranges = i;
-	return true;
-}
-
-static bool make_recipients(struct mail *mail)
-{
-	const struct smtp_transaction *t = &mail->session->smtp.transaction;
-	struct spool_recipient *to = arena_zalloc(
-		&mail->arena, t->n_recipients * sizeof(*to), _Alignof(struct spool_recipient));
-	unsigned i = 0;
-
-	if (!to)
-		return false;
-	for (const struct smtp_recipient *r = t->first; r; r = r->next, i++) {
-		to[i].address = r->path.domain.len
-					? arena_dup(&mail->arena, r->path.address)
-					: recipients_postmaster(mail->worker->recipients);
-		if (mail->decision.action == POLICY_QUARANTINE && !r->user)
-			to[i].flags = SPOOL_RCPT_QUARANTINE;
-		if (!to[i].address.data)
-			return false;
-	}
-	mail->envelope.recipients = to;
-	mail->envelope.n_recipients = i;
-	return true;
-}
-
-static bool make_cuts(struct mail *mail)
-{
-	struct auth_cut found[AUTH_MAX_CUTS];
-	unsigned n = auth_mail_cuts(mail->auth, found, AUTH_MAX_CUTS);
-	struct spool_cut *cuts =
-		arena_alloc(&mail->arena, (n + 1) * sizeof(*cuts), _Alignof(struct spool_cut));
-
-	if (!cuts)
-		return false;
-	for (unsigned i = 0; i < n; i++)
-		cuts[i] = (struct spool_cut){found[i].from, found[i].to};
-	mail->envelope.cuts = cuts;
-	mail->envelope.n_cuts = n;
-	return true;
-}
-
-/* Authentication-Results and Received, newest on top (RFC 8601 §4.1). */
-static bool make_prepend(struct mail *mail, const struct auth_verdict *verdict)
-{
-	const struct smtp_session *smtp = &mail->session->smtp;
-	size_t room = arena_alloc_max(&mail->arena);
-	char *buffer = arena_alloc(&mail->arena, room, 1);
-	struct received info = {
-		.helo = smtp->helo,
-		.client_name = verdict->iprev.name,
-		.client = mail->session->peer,
-		.host = bytes_str(mail->worker->config->hostname),
-		.protocol = smtp->esmtp ? BYTES("ESMTP") : BYTES("SMTP"),
-		.queue_id = bytes_str(mail->id),
-		.unix_s = mail->worker->now_unix_us / 1000000,
-	};
-	struct text text;
-
-	if (!buffer)
-		return false;
-	if (smtp->transaction.n_recipients == 1)
-		info.recipient = mail->envelope.recipients[0].address;
-	text_init(&text, buffer, room);
-	text_put(&text, verdict->authentication_results);
-	received_put(&info, &text);
-	mail->envelope.prepend = text_bytes(&text);
-	return !text.overflow;
-}
-
-static bool make_trace(struct mail *mail)
-{
-	size_t room = 4096;
-	char *buffer = arena_alloc(&mail->arena, room, 1);
-	struct text text;
-
-	if (!buffer)
-		return false;
-	text_init(&text, buffer, room);
-	auth_mail_trace(mail->auth, &text);
-	mail->envelope.trace = text_bytes(&text);
-	return true;
-}
-
-static bool make_client(struct mail *mail, const struct auth_verdict *verdict)
-{
-	char ip[IP_ADDR_TEXT_MAX];
-
-	ip_addr_format(&mail->session->peer, ip);
-	mail->envelope.client = arena_printf(&mail->arena, "%.*s[%s]",
-		(int)(verdict->iprev.name.len ? verdict->iprev.name.len : 7),
-		verdict->iprev.name.len ? (const char *)verdict->iprev.name.data : "unknown", ip);
-	return mail->envelope.client.data != NULL;
-}
-
-static uint32_t envelope_flags(const struct mail *mail)
-{
-	const struct smtp_session *smtp = &mail->session->smtp;
-	uint32_t flags = 0;
-
-	if (smtp->transaction.body == SMTP_BODY_8BITMIME || (smtp->data.flaws & SMTP_DATA_8BIT))
-		flags |= SPOOL_MAIL_8BIT;
-	if (smtp->data.flaws & (SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF))
-		flags |= SPOOL_MAIL_BARE_EOL;
-	return flags;
-}
-
-/* All that the commit record says; false where the mail's memory does not hold it. */
-static bool make_envelope(struct mail *mail, const struct auth_verdict *verdict)
-{
-	struct spool_envelope *e = &mail->envelope;
-
-	e->queue_id = mail->queue_id;
-	e->received_unix_us = mail->worker->now_unix_us;
-	e->content_octets = mail->octets;
-	e->flags = envelope_flags(mail);
-	e->reverse_path =
-		arena_dup(&mail->arena, mail->session->smtp.transaction.reverse_path.address);
-	e->quarantine_prepend = BYTES("X-Postern-Quarantine: yes\r\n");
-	return e->reverse_path.data && make_ranges(mail) && make_recipients(mail) &&
-	       make_cuts(mail) && make_prepend(mail, verdict) && make_trace(mail) &&
-	       make_client(mail, verdict);
-}
-
 static void commit(struct mail *mail, const struct auth_verdict *verdict)
 {
 	struct worker *worker = mail->worker;
 	struct session *session = mail->session;
 
-	if (!make_envelope(mail, verdict)) {
+	if (!mail_envelope_make(mail, verdict)) {
+		worker_count(worker, GATEWAY_NO_MEMORY);
+		log_event(&worker->log, LOG_SEV_ERROR, mail->id,
+			"event=spool-failed error=no-memory");
+		mail_trace_keep(mail, "deferred: no memory for the envelope");
 		mail_free(mail);
 		session_answer(session, smtp_reply_get(SMTP_REPLY_NO_SPACE), NULL);
 		return;
@@ -385,6 +247,7 @@ static void refuse(struct mail *mail)
 
 	worker_count(mail->worker,
 		decision.action == POLICY_REJECT ? GATEWAY_REJECTED : GATEWAY_DEFERRED);
+	mail_trace_keep(mail, decision.text[0] ? decision.text : decision.reply->text);
 	mail_free(mail);
 	session_answer(session, decision.reply, decision.text[0] ? decision.text : NULL);
 }
@@ -395,42 +258,53 @@ void mail_verdict(struct mail *mail)
 
 	policy_decide(&mail->worker->policy, verdict, &mail->decision);
 	settle_for_recipients(mail);
-	log_verdict(mail, verdict);
+	mail_trace_log(mail, verdict);
 	if (mail->decision.action >= POLICY_REJECT)
 		refuse(mail);
 	else
 		commit(mail, verdict);
 }
 
-void mail_committed(struct mail *mail, int error)
+static void count_accepted(struct mail *mail)
 {
 	struct worker *worker = mail->worker;
+
+	worker_count(worker, GATEWAY_ACCEPTED);
+	if (mail->decision.action == POLICY_QUARANTINE)
+		worker_count(worker, GATEWAY_QUARANTINED);
+	if (!mail->session)
+		worker_count(worker, GATEWAY_ORPHANS);
+	log_event(&worker->log, LOG_SEV_INFO, mail->id, "event=queued sender=%s commit_us=%llu",
+		mail->session ? "told" : "gone",
+		(unsigned long long)(worker->now_us - mail->ended_us));
+	mail_trace_keep(mail, mail->session ? "queued" : "queued, but the sender was gone");
+}
+
+static void count_failed(struct mail *mail, int error)
+{
+	const char *name = strerrorname_np(-error);
+
+	worker_count(mail->worker, GATEWAY_SPOOL_FAILED);
+	log_event(&mail->worker->log, LOG_SEV_ERROR, mail->id, "event=spool-failed error=%s",
+		name ? name : "unknown");
+	mail_trace_keep(mail, "deferred: the spool could not keep it");
+}
+
+void mail_committed(struct mail *mail, int error)
+{
 	struct session *session = mail->session;
+	enum smtp_reply_id id = error == 0         ? SMTP_REPLY_QUEUED
+				: error == -ENOSPC ? SMTP_REPLY_NO_SPACE
+						   : SMTP_REPLY_LOCAL_ERROR;
 	char text[64];
 
-	worker->mails_out--;
-	if (error) {
-		worker_count(worker, GATEWAY_SPOOL_FAILED);
-		log_event(&worker->log, LOG_SEV_ERROR, mail->id, "event=spool-failed error=%s",
-			LOG_VALUE(bytes_str(strerrorname_np(-error))));
-	} else {
-		worker_count(worker, GATEWAY_ACCEPTED);
-		if (mail->decision.action == POLICY_QUARANTINE)
-			worker_count(worker, GATEWAY_QUARANTINED);
-		log_event(&worker->log, LOG_SEV_INFO, mail->id, "event=queued commit_us=%llu",
-			(unsigned long long)(worker->now_us - mail->ended_us));
-		if (!session)
-			worker_count(worker, GATEWAY_ORPHANS);
-	}
+	mail->worker->mails_out--;
+	if (error)
+		count_failed(mail, error);
+	else
+		count_accepted(mail);
 	snprintf(text, sizeof(text), "Ok: queued as %s", mail->id);
 	mail_free(mail);
-	if (!session)
-		return;
-	if (error)
-		session_answer(session,
-			smtp_reply_get(
-				error == -ENOSPC ? SMTP_REPLY_NO_SPACE : SMTP_REPLY_LOCAL_ERROR),
-			NULL);
-	else
-		session_answer(session, smtp_reply_get(SMTP_REPLY_QUEUED), text);
+	if (session)
+		session_answer(session, smtp_reply_get(id), error ? NULL : text);
 }

@@ -32,7 +32,7 @@ struct mail {
 	struct chunk_range *ranges;
 	unsigned n_ranges;
 	struct policy_decision decision;
-	bool quarantine;
+	bool gave_up; /* look-ups are no longer waited for */
 };
 
 /* At MAIL FROM; NULL when mails, memory or evaluations are at their bound. */

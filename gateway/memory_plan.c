@@ -4,9 +4,10 @@
 #include "gateway/session.h"
 #include "spool/queue/delivery.h"
 
-/* What one connection takes of the TCP stack: its TCB, its place in the table, its TIME-WAIT entry.
- */
-#define TCP_OCTETS 640
+/* A closed connection's entry in TIME-WAIT, and its place in that table. */
+#define TIME_WAIT_OCTETS 112
+/* A block of what is sent and not yet acknowledged. */
+#define SEND_BLOCK_OCTETS 4096
 
 unsigned memory_plan(const struct config *config, struct memory_plan_line lines[MEMORY_PLAN_LINES])
 {
@@ -14,7 +15,10 @@ unsigned memory_plan(const struct config *config, struct memory_plan_line lines[
 	const uint64_t connections = config->limits.connections * io;
 	const struct memory_plan_line plan[] = {
 		{"packet buffers and rings", "lcores.memory", config->lcores.memory},
-		{"connections: TCP", "limits.connections", connections * TCP_OCTETS},
+		{"connections: TCP", "limits.connections",
+			connections * (TCP_CONNECTION_OCTETS + TIME_WAIT_OCTETS)},
+		{"replies on their way", "limits.connections",
+			(connections / 4 + 64 * io) * SEND_BLOCK_OCTETS},
 		{"connections: SMTP", "limits.connections", connections * sizeof(struct session)},
 		{"command lines not yet whole", "limits.connections",
 			connections * config->limits.command_bytes},
@@ -27,6 +31,7 @@ unsigned memory_plan(const struct config *config, struct memory_plan_line lines[
 		{"header sections", "limits.mails, limits.header_size",
 			config->limits.mails * io * config->limits.header_bytes},
 		{"content of mails", "limits.mail_memory", config->limits.chunk_memory * io},
+		{"traces of recent mails", "log.traces", config->log.traces * io * TRACE_RING_SLOT},
 		{"DNS answers", "dns.cache_size", config->dns.cache_bytes},
 		{"mail waiting for delivery", "spool.memory", config->spool.memory_bytes},
 		{"index of undelivered mail", "spool.max_messages",

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "gateway/control/config_report.h"
 #include "gateway/daemon.h"
 
@@ -11,8 +12,10 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
-/* posternd -c FILE: the daemon. Stays in the foreground; SIGTERM and SIGINT drain and end it. */
+/* posternd -c FILE: the daemon. Stays in the foreground; SIGTERM and SIGINT drain and end it,
+ * SIGHUP reads the file again. */
 
 static void usage(FILE *out)
 {
@@ -22,22 +25,48 @@ static void usage(FILE *out)
 		out);
 }
 
-/* Serve the control socket until a signal ends it. */
-static void serve(struct daemon *daemon, int signals)
+/* systemd's protocol for a reload (sd_notify(3)). */
+static void reload(struct daemon *daemon, const char *path)
+{
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_mono_us());
+	daemon_reload(daemon, path);
+	sd_notify(0, "READY=1");
+}
+
+/* false: the daemon is to end. */
+static bool take_signal(struct daemon *daemon, int signals, const char *path)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signals, &info, sizeof(info)) != sizeof(info))
+		return true;
+	if (info.ssi_signo != SIGHUP)
+		return false;
+	reload(daemon, path);
+	return true;
+}
+
+/* Serve signals and the control socket until one of the former ends it. */
+static void serve(struct daemon *daemon, int signals, const char *path)
 {
 	struct pollfd waits[] = {{.fd = signals, .events = POLLIN},
 		{.fd = daemon_control_fd(daemon), .events = POLLIN}};
 
-	while (!(waits[0].revents & POLLIN)) {
+	for (;;) {
 		/* DPDK's tap device interrupts with signals of its own. */
-		if (poll(waits, 2, -1) < 0 && errno != EINTR)
+		if (poll(waits, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return;
-		if (waits[1].revents & POLLIN)
+		}
+		if (waits[0].revents && !take_signal(daemon, signals, path))
+			return;
+		if (waits[1].revents)
 			daemon_control(daemon);
 	}
 }
 
-static int run(const struct config *config)
+static int run(const struct config *config, const char *path)
 {
 	char buffer[512];
 	struct daemon *daemon;
@@ -48,9 +77,10 @@ static int run(const struct config *config)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	/* Blocked before any thread is made, so that only signalfd sees them. */
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	signal(SIGPIPE, SIG_IGN);
 	text_init(&why, buffer, sizeof(buffer));
 	if (daemon_start(config, &daemon, &why) != 0) {
@@ -58,7 +88,7 @@ static int run(const struct config *config)
 		return EXIT_FAILURE;
 	}
 	sd_notify(0, "READY=1");
-	serve(daemon, fd);
+	serve(daemon, fd, path);
 	sd_notify(0, "STOPPING=1");
 	daemon_stop(daemon);
 	return EXIT_SUCCESS;
@@ -87,7 +117,7 @@ int main(int argc, char **argv)
 		config_report(path, &errors);
 		return EX_CONFIG;
 	}
-	code = run(config);
+	code = run(config, path);
 	config_free(config);
 	return code;
 }

@@ -14,14 +14,33 @@ static int fail(struct text *why, const char *what, const char *user)
 	return -error;
 }
 
-int privileges_drop(const char *user, struct text *why)
+static const struct passwd *find(const char *user, struct text *why, int *error)
 {
 	const struct passwd *entry;
 
 	errno = 0;
 	entry = getpwnam(user);
+	*error = entry ? 0 : fail(why, "no such user (make it, or leave control.user out)", user);
+	return entry;
+}
+
+int privileges_give(const char *user, const char *path, struct text *why)
+{
+	int error;
+	const struct passwd *entry = find(user, why, &error);
+
+	if (entry && lchown(path, entry->pw_uid, entry->pw_gid) != 0)
+		error = fail(why, path, user);
+	return error;
+}
+
+int privileges_drop(const char *user, struct text *why)
+{
+	int error;
+	const struct passwd *entry = find(user, why, &error);
+
 	if (!entry)
-		return fail(why, "no such user (make it, or leave control.user out)", user);
+		return error;
 	/* glibc changes the ids of all threads, DPDK's too; leaving uid 0 clears their
 	 * capabilities. */
 	if (initgroups(user, entry->pw_gid) != 0 ||

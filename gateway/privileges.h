@@ -14,3 +14,6 @@ int privileges_no_new(void);
  * reason.
  */
 int privileges_drop(const char *user, struct text *why);
+
+/* Make a path that user's. 0 or -errno with the reason. */
+int privileges_give(const char *user, const char *path, struct text *why);

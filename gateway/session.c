@@ -21,26 +21,47 @@ static void drop_mail(struct session *session)
 	session->mail = NULL;
 }
 
-static void session_free(struct session *session)
+static void log_connection(struct session *session, const char *event, const char *reason)
+{
+	struct log_ring *log = &session->worker->log;
+	char ip[IP_ADDR_TEXT_MAX];
+
+	if (!log_wants(log, LOG_SEV_DEBUG))
+		return;
+	ip_addr_format(&session->peer, ip);
+	log_event(log, LOG_SEV_DEBUG, NULL, "event=%s reason=%s client=[%s] mails=%u errors=%u",
+		event, reason, ip, session->smtp.transactions, session->smtp.errors);
+}
+
+/* `reason` is a token for the log. */
+static void session_free(struct session *session, const char *reason)
 {
 	struct worker *worker = session->worker;
 
+	log_connection(session, "disconnect", reason);
 	drop_mail(session);
 	*session->link = session->next;
 	if (session->next)
 		session->next->link = session->link;
 	wheel_disarm(&worker->wheel, &session->timer);
 	smtp_session_fini(&session->smtp);
+	clients_leave(&worker->clients, session->client);
 	if (session->rest)
 		slab_put(&worker->rests, session->rest);
 	slab_put(&worker->sessions, session);
 }
 
 /* Our side is done: what was sent still goes out (DESIGN §5, linger). */
-static void session_close(struct session *session)
+static void session_close(struct session *session, const char *reason)
 {
 	stream_close(session->stream);
-	session_free(session);
+	session_free(session, reason);
+}
+
+static void session_abort(struct session *session, const char *reason)
+{
+	stream_abort(session->stream);
+	session_free(session, reason);
 }
 
 static bool bare_lf_is_kept(const struct worker *worker, const struct ip_addr *peer)
@@ -80,8 +101,7 @@ static bool send_out(struct session *session, const struct text *out)
 		sent = stream_send(session->stream, all);
 	if (sent == all.len || keep_rest(session, bytes_from(all, sent)))
 		return true;
-	stream_abort(session->stream);
-	session_free(session);
+	session_abort(session, "no-memory");
 	return false;
 }
 
@@ -100,6 +120,132 @@ static bool flush_rest(struct session *session)
 	session->rest = NULL;
 	session->rest_from = session->rest_len = 0;
 	return true;
+}
+
+static void session_arm(struct session *session);
+
+/* Say a last word and close, at once if it has gone out: then the session is gone, and true. */
+static bool say_last(struct session *session, enum smtp_reply_id id, const char *reason)
+{
+	struct text out;
+
+	text_init(&out, session->worker->scratch, WORKER_SCRATCH);
+	smtp_session_bye(&session->smtp, reply(id), &out);
+	if (!send_out(session, &out))
+		return true;
+	if (session->rest_len == 0) {
+		session_close(session, reason);
+		return true;
+	}
+	session->closed = true;
+	session_arm(session);
+	return false;
+}
+
+/* --- silence ------------------------------------------------------------------------------------
+ */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* While content arrives: silence, shorter behind an odd end mark, and the pace that is asked for.
+ */
+static uint64_t content_deadline_us(const struct session *session)
+{
+	const struct config *config = session->worker->config;
+	uint64_t silence_us = UINT64_C(1000000) * config->limits.data_timeout_s;
+	uint64_t octets = session->smtp.data.octets, rate = config->limits.data_rate;
+	uint64_t pace_us =
+		rate ? session->content_us + silence_us + octets * 1000000 / rate : UINT64_MAX;
+
+	if (smtp_data_odd_end(&session->smtp.data))
+		silence_us = UINT64_C(1000000) * config->limits.odd_end_timeout_s;
+	return earlier(session->active_us + silence_us, pace_us);
+}
+
+/* When patience with what is awaited now ends; UINT64_MAX: it comes from ourselves. */
+static uint64_t deadline_us(const struct session *session)
+{
+	const struct config *config = session->worker->config;
+
+	if (session->mail && session->mail->state == MAIL_EVALUATING)
+		return session->mail->gave_up ? UINT64_MAX
+					      : session->mail->ended_us +
+							UINT64_C(1000) * config->auth.patience_ms;
+	if (session->mail && session->mail->state == MAIL_COMMITTING)
+		return UINT64_MAX;
+	if (session->rest_len == 0 && smtp_session_in_content(&session->smtp))
+		return content_deadline_us(session);
+	return session->active_us + UINT64_C(1000000) * config->limits.idle_timeout_s;
+}
+
+/* Let the timer run out no later than that; one that runs out too early is armed again then. */
+static void session_arm(struct session *session)
+{
+	uint64_t deadline = deadline_us(session);
+
+	if (deadline != UINT64_MAX &&
+		(!wheel_armed(&session->timer) || session->timer.deadline_us > deadline))
+		wheel_arm(&session->worker->wheel, &session->timer, deadline);
+}
+
+static void log_ended(struct session *session, const char *event, const char *reason)
+{
+	char ip[IP_ADDR_TEXT_MAX];
+
+	ip_addr_format(&session->peer, ip);
+	log_event(&session->worker->log, LOG_SEV_INFO, session->mail ? session->mail->id : NULL,
+		"event=%s reason=%s client=[%s] during=%s", event, reason, ip,
+		smtp_session_in_content(&session->smtp) ? "content"
+		: session->mail                         ? "transaction"
+							: "commands");
+}
+
+static void session_count_lost(struct session *session)
+{
+	worker_count(session->worker, GATEWAY_LOST);
+	log_ended(session, "lost", session->peer_shut ? "peer-closed" : "reset");
+}
+
+static const char *why_silent(struct session *session)
+{
+	const struct smtp_session *smtp = &session->smtp;
+	uint64_t silence_us = UINT64_C(1000000) * session->worker->config->limits.data_timeout_s;
+
+	if (session->rest_len > 0)
+		return "not-reading";
+	if (!smtp_session_in_content(smtp))
+		return "idle";
+	if (smtp_data_odd_end(&smtp->data))
+		return "odd-end";
+	return session->worker->now_us < session->active_us + silence_us ? "slow" : "silent";
+}
+
+static void close_for_silence(struct session *session)
+{
+	struct worker *worker = session->worker;
+	const char *why = why_silent(session);
+	struct text out;
+
+	worker_count(worker, GATEWAY_TIMEOUTS);
+	log_ended(session, "timeout", why);
+	if (session->rest_len > 0) {
+		worker_count(worker, GATEWAY_NOT_READING);
+		session_abort(session, why);
+		return;
+	}
+	text_init(&out, worker->scratch, WORKER_SCRATCH);
+	if (strcmp(why, "odd-end") == 0) {
+		worker_count(worker, GATEWAY_ODD_END);
+		smtp_reply_put(&out, reply(SMTP_REPLY_BAD_EOL),
+			BYTES("Only <CR><LF>.<CR><LF> ends the data"));
+	}
+	if (strcmp(why, "slow") == 0)
+		worker_count(worker, GATEWAY_SLOW);
+	if (send_out(session, &out))
+		say_last(session, SMTP_REPLY_IDLE, why);
 }
 
 /* --- what SMTP asks -----------------------------------------------------------------------------
@@ -152,6 +298,15 @@ static void on_rcpt(struct session *session, struct text *out)
 	}
 }
 
+static void set_window(struct session *session, bool wide)
+{
+	if (session->wide == wide)
+		return;
+	session->wide = wide;
+	stream_set_receive_window(
+		session->stream, wide ? SESSION_WINDOW_DATA : SESSION_WINDOW_COMMANDS);
+}
+
 static void on_data(struct session *session, struct text *out)
 {
 	if (!mail_reserve(session->mail)) {
@@ -159,7 +314,8 @@ static void on_data(struct session *session, struct text *out)
 		answer(session, SMTP_REPLY_NO_SPACE, out);
 		return;
 	}
-	stream_set_receive_window(session->stream, SESSION_WINDOW_DATA);
+	session->content_us = session->worker->now_us;
+	set_window(session, true);
 	answer(session, SMTP_REPLY_DATA_GO, out);
 }
 
@@ -175,16 +331,13 @@ static void on_content_end(struct session *session, struct text *out)
 {
 	const struct smtp_reply *refusal = mail_content_end(session->mail);
 
-	stream_set_receive_window(session->stream, SESSION_WINDOW_COMMANDS);
-	if (refusal) {
-		drop_mail(session);
-		smtp_session_answer(&session->smtp, refusal, NULL, 0, out);
+	if (!refusal)
 		return;
-	}
-	session_wait(session, session->worker->config->auth.patience_ms);
+	drop_mail(session);
+	smtp_session_answer(&session->smtp, refusal, NULL, 0, out);
 }
 
-/* One event of the SMTP session. false: nothing more to do now (or the session is gone). */
+/* One event of the SMTP session. false: nothing more to do now. */
 static bool on_event(struct session *session, enum smtp_event event, struct text *out)
 {
 	switch (event) {
@@ -194,18 +347,41 @@ static bool on_event(struct session *session, enum smtp_event event, struct text
 	case SMTP_EVENT_CONTENT: on_content(session); return true;
 	case SMTP_EVENT_CONTENT_END: on_content_end(session, out); return true;
 	case SMTP_EVENT_RESET: drop_mail(session); return true;
-	case SMTP_EVENT_CLOSE: session->closed = true; return false;
+	case SMTP_EVENT_CLOSE: session->closed = true; return true;
+	case SMTP_EVENT_HELO:
 	case SMTP_EVENT_OUTPUT: return true;
 	case SMTP_EVENT_INPUT:
 	case SMTP_EVENT_WAIT:
-	case SMTP_EVENT_HELO:
 	case SMTP_EVENT_NONE: break;
 	}
-	return event == SMTP_EVENT_HELO;
+	return false;
 }
 
-/* One step over what has been received. false: stop for now; `session` may be gone. */
-static bool run_step(struct session *session)
+/* Octets were taken. A command line counts once it is whole, so that none may dribble in for ever.
+ */
+static void note_progress(struct session *session)
+{
+	const struct smtp_session *smtp = &session->smtp;
+
+	if (smtp_session_in_content(smtp) || !smtp_session_in_line(smtp))
+		session->active_us = session->worker->now_us;
+}
+
+enum run { RUN_ON, RUN_ENOUGH, RUN_GONE };
+
+/* The peer has shut its side, and all it said has been answered. */
+static enum run run_out(struct session *session)
+{
+	if (!session->peer_shut)
+		return RUN_ENOUGH;
+	if (session->mail)
+		session_count_lost(session);
+	session->closed = true;
+	return RUN_ON;
+}
+
+/* One step over what has been received. */
+static enum run run_step(struct session *session)
 {
 	struct bytes input = stream_peek(session->stream);
 	size_t had = input.len;
@@ -216,58 +392,68 @@ static bool run_step(struct session *session)
 	text_init(&out, session->worker->scratch, WORKER_SCRATCH);
 	event = smtp_session_step(&session->smtp, &input, &out);
 	more = on_event(session, event, &out);
-	if (had > input.len)
+	if (had > input.len) {
 		stream_consume(session->stream, (uint32_t)(had - input.len));
-	if (!send_out(session, &out))
-		return false;
-	if (session->closed) {
-		session_close(session);
-		return false;
+		note_progress(session);
 	}
-	if (event == SMTP_EVENT_INPUT)
-		more = stream_peek(session->stream).len > 0;
-	if (!more && event == SMTP_EVENT_INPUT && session->peer_shut)
-		session_close(session);
-	return more;
+	set_window(session, smtp_session_in_content(&session->smtp));
+	if (!send_out(session, &out))
+		return RUN_GONE;
+	if (event == SMTP_EVENT_INPUT && stream_peek(session->stream).len == 0)
+		return run_out(session);
+	return more || event == SMTP_EVENT_INPUT ? RUN_ON : RUN_ENOUGH;
 }
 
+/*
+ * Take what there is to take. A peer that does not read its replies is not read from either, and a
+ * last reply is out before the end.
+ */
 static void session_run(struct session *session)
 {
-	session->active_us = session->worker->now_us;
-	while (flush_rest(session) && run_step(session))
-		;
+	enum run run = RUN_ON;
+
+	while (run == RUN_ON && flush_rest(session)) {
+		if (session->closed) {
+			session_close(session, session->peer_shut ? "peer-closed" : "quit");
+			return;
+		}
+		run = run_step(session);
+	}
+	if (run != RUN_GONE)
+		session_arm(session);
 }
 
 /* --- what happens to it -------------------------------------------------------------------------
  */
 
-static void refuse_connection(struct worker *worker, struct stream stream, enum smtp_reply_id id)
+static void refuse_connection(struct worker *worker, struct stream stream,
+	const struct ip_addr *peer, enum smtp_reply_id id, const char *reason)
 {
+	char ip[IP_ADDR_TEXT_MAX];
 	struct text out;
 
+	ip_addr_format(peer, ip);
+	log_event(&worker->log, LOG_SEV_INFO, NULL,
+		"event=reject stage=connect reason=%s client=[%s]", reason, ip);
 	text_init(&out, worker->scratch, WORKER_SCRATCH);
 	smtp_reply_put(&out, reply(id), bytes_str(reply(id)->text));
 	stream_send(stream, text_bytes(&out));
 	stream_close(stream);
 }
 
-struct session *session_open(struct worker *worker, struct stream stream)
+/* How many connections one client may have now: fewer where they are becoming scarce. */
+static uint32_t client_limit(const struct worker *worker)
 {
-	struct session *session;
-	struct text out;
+	uint32_t limit = worker->config->limits.client_connections;
+	uint32_t crowded = worker->config->limits.client_connections_crowded;
 
-	if (worker->draining) {
-		refuse_connection(worker, stream, SMTP_REPLY_SHUTDOWN);
-		return NULL;
-	}
-	session = slab_get(&worker->sessions);
-	if (!session) {
-		worker_count(worker, GATEWAY_SESSIONS_FULL);
-		refuse_connection(worker, stream, SMTP_REPLY_TOO_MANY_CONNECTIONS);
-		return NULL;
-	}
-	worker_count(worker, GATEWAY_CONNECTIONS);
-	memset(session, 0, sizeof(*session));
+	if (worker->sessions.in_use < worker->sessions.max_objects / 2 || crowded == 0)
+		return limit;
+	return limit > 0 && limit < crowded ? limit : crowded;
+}
+
+static void listen_to(struct session *session, struct worker *worker, struct stream stream)
+{
 	session->next = worker->open;
 	session->link = &worker->open;
 	if (session->next)
@@ -276,14 +462,48 @@ struct session *session_open(struct worker *worker, struct stream stream)
 	session->worker = worker;
 	session->stream = stream;
 	session->active_us = worker->now_us;
-	stream.ops->peer(stream.conn, &session->peer);
 	stream.ops->set_user(stream.conn, session);
 	smtp_session_init(&session->smtp, &worker->smtp, &worker->lines, &worker->blocks);
 	if (bare_lf_is_kept(worker, &session->peer))
 		session->smtp.bare_policy = SMTP_EOL_KEEP;
 	if (worker->config->policy.nul == CONFIG_EOL_KEEP)
 		session->smtp.nul_policy = SMTP_EOL_KEEP;
-	session_wait(session, worker->config->limits.idle_timeout_s * 1000);
+}
+
+struct session *session_open(struct worker *worker, struct stream stream)
+{
+	struct session *session = NULL;
+	struct client *client = NULL;
+	struct ip_addr peer;
+	struct text out;
+
+	stream.ops->peer(stream.conn, &peer);
+	if (worker->draining) {
+		refuse_connection(worker, stream, &peer, SMTP_REPLY_SHUTDOWN, "shutdown");
+		return NULL;
+	}
+	if (worker->sessions.in_use == worker->sessions.max_objects) {
+		worker_count(worker, GATEWAY_SESSIONS_FULL);
+		refuse_connection(
+			worker, stream, &peer, SMTP_REPLY_TOO_MANY_CONNECTIONS, "connections");
+		return NULL;
+	}
+	client = clients_enter(&worker->clients, &peer, client_limit(worker));
+	session = client ? slab_get(&worker->sessions) : NULL;
+	if (!session) {
+		clients_leave(&worker->clients, client);
+		worker_count(worker, GATEWAY_CLIENT_FULL);
+		refuse_connection(worker, stream, &peer, SMTP_REPLY_TOO_MANY_CONNECTIONS,
+			"client-connections");
+		return NULL;
+	}
+	worker_count(worker, GATEWAY_CONNECTIONS);
+	memset(session, 0, sizeof(*session));
+	session->client = client;
+	session->peer = peer;
+	listen_to(session, worker, stream);
+	log_connection(session, "connect", "none");
+	session_arm(session);
 	text_init(&out, worker->scratch, WORKER_SCRATCH);
 	smtp_session_greet(&session->smtp, &out);
 	return send_out(session, &out) ? session : NULL;
@@ -291,15 +511,9 @@ struct session *session_open(struct worker *worker, struct stream stream)
 
 static void session_lost(struct session *session)
 {
-	struct worker *worker = session->worker;
-	char ip[IP_ADDR_TEXT_MAX];
-
-	worker_count(worker, GATEWAY_LOST);
-	ip_addr_format(&session->peer, ip);
-	log_event(&worker->log, LOG_SEV_INFO, session->mail ? session->mail->id : NULL,
-		"event=lost client=[%s] during=%s", ip, session->mail ? "transaction" : "commands");
+	session_count_lost(session);
 	session->stream.ops->release(session->stream.conn);
-	session_free(session);
+	session_free(session, "lost");
 }
 
 void session_ready(struct session *session, unsigned ready)
@@ -318,7 +532,7 @@ void session_answer(struct session *session, const struct smtp_reply *with, cons
 	struct text out;
 
 	session->mail = NULL;
-	session_wait(session, session->worker->config->limits.idle_timeout_s * 1000);
+	session->active_us = session->worker->now_us;
 	text_init(&out, session->worker->scratch, WORKER_SCRATCH);
 	smtp_session_answer(&session->smtp, with, text, 0, &out);
 	if (send_out(session, &out))
@@ -328,65 +542,21 @@ void session_answer(struct session *session, const struct smtp_reply *with, cons
 /* --- time ---------------------------------------------------------------------------------------
  */
 
-void session_wait(struct session *session, uint32_t ms)
-{
-	struct worker *worker = session->worker;
-
-	wheel_arm(&worker->wheel, &session->timer, worker->now_us + (uint64_t)ms * 1000);
-}
-
-static uint32_t patience_ms(const struct session *session)
-{
-	const struct config *config = session->worker->config;
-
-	return 1000 * (smtp_session_in_content(&session->smtp) ? config->limits.data_timeout_s
-							       : config->limits.idle_timeout_s);
-}
-
-static void close_for_silence(struct session *session)
-{
-	struct worker *worker = session->worker;
-	struct text out;
-
-	text_init(&out, worker->scratch, WORKER_SCRATCH);
-	if (smtp_session_in_content(&session->smtp) && smtp_data_odd_end(&session->smtp.data)) {
-		worker_count(worker, GATEWAY_ODD_END);
-		smtp_reply_put(&out, reply(SMTP_REPLY_BAD_EOL),
-			BYTES("Only <CR><LF>.<CR><LF> ends the data"));
-	}
-	worker_count(worker, GATEWAY_TIMEOUTS);
-	smtp_session_bye(&session->smtp, reply(SMTP_REPLY_IDLE), &out);
-	if (send_out(session, &out))
-		session_close(session);
-}
-
 void session_timeout(struct session *session)
 {
-	uint64_t silent_us = session->worker->now_us - session->active_us;
-	uint64_t patience_us = (uint64_t)patience_ms(session) * 1000;
-
-	if (session->mail && session->mail->state == MAIL_EVALUATING) {
+	if (session->worker->now_us < deadline_us(session))
+		session_arm(session);
+	else if (session->mail && session->mail->state == MAIL_EVALUATING)
 		mail_give_up(session->mail);
-	} else if (session->mail && session->mail->state == MAIL_COMMITTING) {
-		session_wait(session, patience_ms(session));
-	} else if (silent_us < patience_us) {
-		session_wait(session, (uint32_t)((patience_us - silent_us) / 1000) + 1);
-	} else {
+	else
 		close_for_silence(session);
-	}
 }
 
 bool session_drain(struct session *session)
 {
-	struct text out;
-
-	if (session->mail && (session->mail->state != MAIL_OPEN || session->mail->first))
+	if (session->closed || smtp_session_in_content(&session->smtp))
 		return false;
-	if (smtp_session_in_content(&session->smtp))
+	if (session->mail && session->mail->state != MAIL_OPEN)
 		return false;
-	text_init(&out, session->worker->scratch, WORKER_SCRATCH);
-	smtp_session_bye(&session->smtp, reply(SMTP_REPLY_SHUTDOWN), &out);
-	if (send_out(session, &out))
-		session_close(session);
-	return true;
+	return say_last(session, SMTP_REPLY_SHUTDOWN, "shutdown");
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dataplane/tcp/tcp.h"
 #include "gateway/stream.h"
 #include "gateway/worker.h"
 
@@ -15,14 +16,21 @@ struct session {
 	struct session *next, **link; /* the worker's list of all */
 	struct stream stream;
 	struct mail *mail;
+	struct client *client; /* its address among all that are connected; NULL: not counted */
 	struct smtp_session smtp;
 	struct wheel_timer timer;
-	uint64_t active_us; /* when the peer last did something */
-	uint8_t *rest;      /* replies that TCP had no room for */
+	uint64_t active_us;  /* when the peer last got something done: a line, octets of content */
+	uint64_t content_us; /* when the content began */
+	uint8_t *rest;       /* replies that TCP had no room for */
 	uint16_t rest_from, rest_len;
-	bool peer_shut, closed;
+	bool peer_shut;
+	bool closed; /* no more is read; it ends when the rest is sent */
+	bool wide;   /* the receive window is DATA's */
 	struct ip_addr peer;
 };
+
+/* DESIGN §5: an idle plaintext connection costs 1 KiB at most, in all. */
+_Static_assert(sizeof(struct session) + TCP_CONNECTION_OCTETS <= 1024, "what is idle is small");
 
 /* A connection was opened. NULL: it was refused, and the handle is no longer ours. */
 struct session *session_open(struct worker *worker, struct stream stream);
@@ -34,6 +42,3 @@ void session_timeout(struct session *session);
 void session_answer(struct session *session, const struct smtp_reply *reply, const char *text);
 /* Shutting down: 421 to those with no mail under way. False while it is still busy. */
 bool session_drain(struct session *session);
-
-/* Arm the timer for `ms` from now; it is looked at again then. */
-void session_wait(struct session *session, uint32_t ms);

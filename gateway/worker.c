@@ -48,11 +48,12 @@ static int init_slabs(struct worker *worker, const struct config *config)
 
 static void set_policies(struct worker *worker, const struct config *config)
 {
+	worker->config = config;
 	worker->smtp = (struct smtp_config){
-		.hostname = config->hostname,
+		.hostname = worker->boot->hostname,
 		.max_size = config->limits.message_bytes,
 		.max_recipients = config->limits.recipients,
-		.max_command = config->limits.command_bytes,
+		.max_command = worker->boot->limits.command_bytes,
 		.max_errors = config->limits.errors,
 		.max_transactions = config->limits.mails_per_connection,
 		.refuse_bytes = config->limits.refuse_bytes,
@@ -66,17 +67,22 @@ static void set_policies(struct worker *worker, const struct config *config)
 	};
 }
 
-int worker_init(struct worker *worker, unsigned index, const struct config *config)
+int worker_init(
+	struct worker *worker, unsigned index, const struct config *config, struct siphash_key key)
 {
 	int error;
 
 	memset(worker, 0, sizeof(*worker));
 	worker->index = index;
-	worker->config = config;
+	worker->boot = config;
 	set_policies(worker, config);
 	gateway_counters_init(&worker->counters);
 	queue_id_init(&worker->ids, index);
 	error = init_slabs(worker, config);
+	if (error == 0)
+		error = clients_init(&worker->clients, config->limits.connections, key);
+	if (error == 0 && config->log.traces > 0)
+		error = trace_ring_new(config->log.traces, &worker->traces);
 	if (error == 0)
 		error = chunk_pool_init(&worker->chunks, config->limits.chunk_memory, NULL);
 	if (error == 0)
@@ -98,6 +104,8 @@ void worker_fini(struct worker *worker)
 	handoff_free(worker->to_spooler);
 	handoff_free(worker->from_spooler);
 	chunk_pool_fini(&worker->chunks);
+	clients_fini(&worker->clients);
+	trace_ring_free(worker->traces);
 	for (unsigned i = 0; i < sizeof(slabs) / sizeof(slabs[0]); i++)
 		slab_fini(slabs[i]);
 	doorbell_fini(&worker->bell);
@@ -236,12 +244,26 @@ static unsigned send_all(struct worker *worker)
 	return n;
 }
 
+/* Go over to the settings of a reload; nothing that points at the old ones outlives a round. */
+static void adopt(struct worker *worker)
+{
+	const struct settings *offered =
+		atomic_load_explicit(&worker->offered, memory_order_acquire);
+
+	if (offered == atomic_load_explicit(&worker->adopted, memory_order_relaxed))
+		return;
+	set_policies(worker, offered->config);
+	worker->recipients = offered->recipients;
+	atomic_store_explicit(&worker->adopted, offered, memory_order_release);
+}
+
 /* Returns how much there was to do. */
 static unsigned poll_round(struct worker *worker)
 {
 	unsigned n;
 
 	worker_count(worker, GATEWAY_POLLS);
+	adopt(worker);
 	read_clocks(worker);
 	n = receive(worker);
 	n += take_dns(worker);

@@ -15,9 +15,12 @@
 #include "gateway/control/config.h"
 #include "gateway/gateway_counters.h"
 #include "gateway/handoff.h"
+#include "gateway/policy/clients.h"
 #include "gateway/policy/policy.h"
 #include "gateway/policy/recipients.h"
+#include "gateway/settings.h"
 #include "gateway/smtp/smtp_session.h"
+#include "gateway/trace_ring.h"
 #include "spool/log/spool_log.h"
 
 #include <stdatomic.h>
@@ -55,8 +58,8 @@ struct spool_reply {
 #define WORKER_SCRATCH 16384
 
 /* Blocks for what the commit record says: recipients, fields to prepend, ranges. */
-#define WORKER_MAIL_BLOCK      16384
-#define WORKER_BLOCKS_PER_MAIL 4
+#define WORKER_MAIL_BLOCK      32768
+#define WORKER_BLOCKS_PER_MAIL 2
 
 /* Blocks of ARENA_BLOCK_SIZE for the envelopes that sessions gather: one each, and some for large
  * ones. */
@@ -67,7 +70,8 @@ static inline uint32_t worker_blocks(const struct config *config)
 
 struct worker {
 	unsigned index;
-	const struct config *config;
+	const struct config *boot;   /* what it was made from */
+	const struct config *config; /* the same, or of the last reload */
 	struct smtp_config smtp;
 	struct policy_config policy;
 	const struct recipients *recipients;
@@ -91,7 +95,8 @@ struct worker {
 	struct clock_fast clock;
 	uint64_t now_us, now_unix_us, unix_read_us, drain_until_us;
 
-	struct session *open; /* all sessions */
+	struct session *open;   /* all sessions */
+	struct clients clients; /* of them, by address */
 
 	struct doorbell bell;
 	struct handoff *to_resolver, *from_resolver;
@@ -100,15 +105,22 @@ struct worker {
 	unsigned mails_out; /* mails at the spooler */
 
 	struct log_ring log;
+	struct trace_ring *traces; /* recent mails; NULL: none are kept */
 	struct gateway_counters counters;
 	char scratch[WORKER_SCRATCH];
 
-	_Atomic bool stop; /* any thread: drain, then end */
+	const struct settings *_Atomic offered; /* any thread: go over to them */
+	const struct settings *_Atomic adopted; /* those in use; NULL: what it was made from */
+	_Atomic bool stop;                      /* any thread: drain, then end */
 	bool draining;
 };
 
-/* Takes the memory for one; devices and hand-overs are added by the caller. 0 or -errno. */
-int worker_init(struct worker *worker, unsigned index, const struct config *config);
+/*
+ * Takes the memory for one; devices and hand-overs are added by the caller. `key` is for tables
+ * that peers can fill. 0 or -errno.
+ */
+int worker_init(
+	struct worker *worker, unsigned index, const struct config *config, struct siphash_key key);
 void worker_fini(struct worker *worker);
 
 /* The thread main: poll rounds until `stop` was set and everything is drained. */

@@ -21,6 +21,10 @@
 struct tcp_stack;
 struct tcp_conn;
 
+/* Octets that an open connection takes at most while nothing is under way: its block and its place
+ * in the table. */
+#define TCP_CONNECTION_OCTETS 512
+
 struct tcp_config {
 	unsigned max_connections;
 	unsigned max_half_open; /* above it SYN cookies answer */

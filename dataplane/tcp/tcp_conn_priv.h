@@ -148,6 +148,10 @@ struct tcp_conn {
 	void *user;
 };
 
+/* Buckets are a power of two of at least as many as connections: two a connection at most. */
+_Static_assert(sizeof(struct tcp_conn) + 2 * sizeof(void *) <= TCP_CONNECTION_OCTETS,
+	"an idle connection is small");
+
 /* DESIGN §5: TCP, SMTP and table stay within 1 KiB for an idle connection. */
 _Static_assert(sizeof(struct tcp_conn) <= 512, "a TCB is at most 512 octets");
 

@@ -12,13 +12,14 @@
  * the sample file and the man page are made too.
  */
 
-#define CONFIG_MAX_LISTEN    8
-#define CONFIG_MAX_ADDRESSES 8
-#define CONFIG_MAX_PORTS     8
-#define CONFIG_MAX_DOMAINS   4096
-#define CONFIG_MAX_NETWORKS  64
-#define CONFIG_MAX_BACKENDS  16
-#define CONFIG_MAX_FORWARD   8
+#define CONFIG_MAX_LISTEN     8
+#define CONFIG_MAX_ADDRESSES  8
+#define CONFIG_MAX_PORTS      8
+#define CONFIG_MAX_DOMAINS    4096
+#define CONFIG_MAX_NETWORKS   64
+#define CONFIG_MAX_BACKENDS   16
+#define CONFIG_MAX_FORWARD    8
+#define CONFIG_MAX_RECIPIENTS 1000
 
 enum config_poll { CONFIG_POLL_ADAPTIVE, CONFIG_POLL_BUSY };
 enum config_on_reject { CONFIG_ON_REJECT_QUARANTINE, CONFIG_ON_REJECT_REJECT };
@@ -97,7 +98,9 @@ struct config {
 		uint64_t message_bytes;
 		uint32_t header_bytes, recipients, command_bytes, errors, mails_per_connection;
 		uint32_t connections, half_open, mails;
-		uint32_t idle_timeout_s, data_timeout_s, drain_s;
+		uint32_t client_connections, client_connections_crowded; /* 0: no limit */
+		uint32_t idle_timeout_s, data_timeout_s, odd_end_timeout_s, drain_s;
+		uint64_t data_rate;    /* octets a second that content must come at; 0: any */
 		uint64_t chunk_memory; /* mail bytes in memory */
 		uint64_t refuse_bytes;
 		uint32_t linger_bytes, linger_ms;
@@ -120,7 +123,8 @@ struct config {
 
 	struct {
 		enum config_log_format format;
-		int level; /* enum log_severity */
+		int level;       /* enum log_severity */
+		uint32_t traces; /* recent mails that `postern trace` knows, for each io lcore */
 	} log;
 
 	struct {

@@ -1,6 +1,7 @@
 #include "gateway/control/config_print.h"
 
 #include "gateway/control/config_keys.h"
+#include "gateway/control/config_reload.h"
 #include "gateway/control/config_value.h"
 
 /* --- sections: a path "a.b.c" is three lines deep -----------------------------------------------
@@ -264,6 +265,8 @@ void config_print_man(FILE *out)
 		print_choices(key, out);
 		if (key->required)
 			fputs(" Required.", out);
+		if (config_reload_is_live(key->path))
+			fputs(" Reloaded by SIGHUP.", out);
 		if (key->fallback) {
 			fputs(" Default: ", out);
 			put_roff(key->fallback, out);

@@ -432,7 +432,6 @@ static void put_refusal(struct smtp_session *session, struct text *out)
 
 static enum smtp_event content_ended(struct smtp_session *session, struct text *out)
 {
-	session->transactions++;
 	if (!session->refusal)
 		return ask(session, SMTP_EVENT_CONTENT_END);
 	put_refusal(session, out);
@@ -462,6 +461,11 @@ static enum smtp_event take_content(
 bool smtp_session_in_content(const struct smtp_session *session)
 {
 	return session->state == SMTP_STATE_CONTENT && !session->waiting;
+}
+
+bool smtp_session_in_line(const struct smtp_session *session)
+{
+	return session->line_len > 0 || session->discard_line;
 }
 
 /* The end mark was taken, its reply is still to be given. */
@@ -548,6 +552,8 @@ void smtp_session_answer(struct smtp_session *session, const struct smtp_reply *
 		session->errors++;
 	switch (asked) {
 	case SMTP_EVENT_MAIL:
+		/* Each costs look-ups, whether or not a mail follows. */
+		session->transactions++;
 		if (good)
 			session->state = SMTP_STATE_MAIL;
 		else

@@ -121,6 +121,8 @@ void smtp_session_answer(struct smtp_session *session, const struct smtp_reply *
 void smtp_session_refuse(struct smtp_session *session, const struct smtp_reply *reply);
 /* True while the content of a mail is arriving, refused or not. */
 bool smtp_session_in_content(const struct smtp_session *session);
+/* True while a command line has begun and not ended. */
+bool smtp_session_in_line(const struct smtp_session *session);
 /* Say a 421 and close: time-outs, shutdown. */
 void smtp_session_bye(
 	struct smtp_session *session, const struct smtp_reply *reply, struct text *out);
