@@ -83,6 +83,18 @@ void port_log_clear(void)
 	pthread_mutex_unlock(&kept.lock);
 }
 
+bool port_log_any(void)
+{
+	bool any;
+
+	if (kept.stream)
+		fflush(kept.stream);
+	pthread_mutex_lock(&kept.lock);
+	any = kept.len > 0;
+	pthread_mutex_unlock(&kept.lock);
+	return any;
+}
+
 void port_log_text(struct text *out)
 {
 	size_t len;

@@ -37,4 +37,5 @@ int port_xsk_open(const struct port_device *device, const struct port_config *co
 int port_log_start(void);
 void port_log_stop(void);
 void port_log_clear(void);
+bool port_log_any(void);
 void port_log_text(struct text *out);

@@ -153,7 +153,7 @@ static const struct {
 	const char *advice;
 } advices[] = {
 	{STEP_PROGRAM, EPERM, "needs CAP_BPF and CAP_NET_ADMIN: start as root"},
-	{STEP_PROGRAM, EINVAL, "at most 8 addresses of each family and 16 ports"},
+	{STEP_PROGRAM, E2BIG, "at most 8 addresses of each family and 16 ports"},
 	{STEP_MEMORY, EPERM, "needs CAP_NET_RAW: start as root"},
 	{STEP_MEMORY, ENOMEM, "raise lcores.memory"},
 	{STEP_MEMORY, ENOBUFS, "needs CAP_IPC_LOCK, or a larger RLIMIT_MEMLOCK"},
@@ -184,9 +184,11 @@ static int explain(struct text *why, const char *interface, enum step step, int 
 			text_printf(why, advices[i].advice, interface, interface);
 		}
 	}
-	text_printf(why, " (");
-	port_log_text(why);
-	text_putc(why, ')');
+	if (port_log_any()) {
+		text_printf(why, " (");
+		port_log_text(why);
+		text_putc(why, ')');
+	}
 	return rc;
 }
 

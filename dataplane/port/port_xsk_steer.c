@@ -14,21 +14,21 @@
 
 _Static_assert(STEER_STAT_COUNT * sizeof(uint64_t) <= STATS_MAP_LEN, "the counters fit a page");
 
-/* -EINVAL where there is more than the program has room for. */
+/* -E2BIG where there is more than the program has room for. */
 static int describe(struct steer_config *out, const struct port_config *config)
 {
 	if (config->n_ports > STEER_MAX_PORTS)
-		return -EINVAL;
+		return -E2BIG;
 	for (unsigned i = 0; i < config->n_addresses; i++) {
 		const struct ip_addr *addr = &config->addresses[i].addr;
 
 		if (ip_addr_is_v4(addr)) {
 			if (out->n_addresses4 == STEER_MAX_ADDRESSES)
-				return -EINVAL;
+				return -E2BIG;
 			out->addresses4[out->n_addresses4++] = htonl(ip_addr_v4_of(addr));
 		} else {
 			if (out->n_addresses6 == STEER_MAX_ADDRESSES)
-				return -EINVAL;
+				return -E2BIG;
 			memcpy(out->addresses6[out->n_addresses6++], addr->octets, 16);
 		}
 	}
@@ -61,6 +61,7 @@ static int map_stats(struct port_xsk_steer *steer)
 
 int port_xsk_steer_load(struct port_xsk_steer *steer, const struct port_config *config)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "postern");
 	struct steer_config ours = {0};
 	struct bpf_program *program;
 	int rc = describe(&ours, config);
@@ -68,7 +69,7 @@ int port_xsk_steer_load(struct port_xsk_steer *steer, const struct port_config *
 	*steer = (struct port_xsk_steer){.program = -1, .sockets = -1, .link = -1};
 	if (rc < 0)
 		return rc;
-	steer->object = bpf_object__open_mem(port_xsk_program, port_xsk_program_len, NULL);
+	steer->object = bpf_object__open_mem(port_xsk_program, port_xsk_program_len, &options);
 	if (!steer->object)
 		return -errno;
 	rc = set_config(steer->object, &ours);
