@@ -17,6 +17,8 @@
 #define ACCEPTS 32
 /* Received and not yet consumed, for one connection. */
 #define RECEIVE_OCTETS 16384
+/* In the kernel's buffers, each way. */
+#define SOCKET_OCTETS 65536
 /* After our FIN: how long the peer may go on, its octets thrown away, so that the last reply
  * survives. */
 #define LINGER_US 5000000
@@ -117,13 +119,16 @@ static int open_listener(const struct ip_addr *addr, uint16_t tcp_port)
 {
 	struct sockaddr_storage address;
 	socklen_t len = fill_address(&address, addr, tcp_port);
-	const int one = 1;
+	const int one = 1, buffer = SOCKET_OCTETS;
 	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int error;
 
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* Inherited by what is accepted: the kernel's own choice grows to megabytes a connection. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 	if (address.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, SOMAXCONN) == 0)

@@ -36,8 +36,8 @@ class Gateway:
             f.write("# written by tests/lab\n")
             yaml.safe_dump(settings, f, sort_keys=False)
 
-    def start(self, ready_s=60, device_ready=None):
-        """Starts the daemon and waits until it says READY (sd_notify).
+    def start(self, ready_s=60, netns=None, device_ready=None):
+        """Starts the daemon, in a namespace if given, and waits until it says READY (sd_notify).
 
         device_ready() is called then: the daemon has made its device."""
         binary = os.path.join(build_dir(), "posternd")
@@ -59,7 +59,8 @@ class Gateway:
                     pass
                 return "READY=1" in said
 
-            self.process.start([binary, "-c", self.config], self.log,
+            prefix = ["ip", "netns", "exec", netns] if netns else []
+            self.process.start([*prefix, binary, "-c", self.config], self.log,
                                env={**os.environ, "NOTIFY_SOCKET": path})
             wait_until(is_ready, ready_s, "posternd says READY=1", self.process, self.log)
             if device_ready:

@@ -27,7 +27,7 @@ from .dovecot import Dovecot
 from .nsd import Nsd
 from .proc import LabError
 
-DEVICES = ("tap", "af_packet", "af_xdp", "af_xdp-shared")
+DEVICES = ("tap", "af_packet", "af_xdp", "af_xdp-shared", "kernel")
 # Not /tmp, which may be memory: the spool writes past the page cache.
 PARENT = "/var/tmp"
 DEFAULT_STATE = f"{PARENT}/postern-lab"
@@ -164,6 +164,10 @@ class Lab:
         netns.create(self.netns)
         if self.facts["device"] == "tap":
             return  # the daemon makes it; see _plug
+        if self.facts["device"] == "kernel":
+            # Client and daemon on one host: all addresses are the namespace's own.
+            netns.address(self.netns, "lo", *self._client_addresses(), *self._gateway_addresses())
+            return
         if self.facts["device"] == "af_xdp-shared":
             # The gateway's addresses are this kernel's, on the interface that it shares.
             netns.veth(self.link, self.client_link, self.netns, self._gateway_addresses())
@@ -192,7 +196,7 @@ class Lab:
             "hostname": senders.GATEWAY_NAME,
             "authserv_id": senders.GATEWAY_NAME,
             "postmaster": f"postmaster@{senders.DOMAIN}",
-            "listen": [{"device": f"{self.facts['device']}:{self.link}",
+            "listen": [{"device": self._device(),
                         "addresses": self._gateway_addresses(), "ports": [25]}],
             "domains": [senders.DOMAIN],
             "recipients": {"file": f"{self.state}/recipients"},
@@ -203,6 +207,10 @@ class Lab:
             "control": {"socket": self.gateway.control},
         }
 
+    def _device(self):
+        device = self.facts["device"]
+        return device if device == "kernel" else f"{device}:{self.link}"
+
     def _configure(self, config):
         os.makedirs(self.spool, mode=0o700)
         with open(f"{self.state}/recipients", "w", encoding="utf-8") as f:
@@ -210,7 +218,8 @@ class Lab:
         self.gateway.configure(self.settings(), config)
 
     def start_gateway(self):
-        return self.gateway.start(device_ready=self._plug)
+        inside = self.netns if self.facts["device"] == "kernel" else None
+        return self.gateway.start(netns=inside, device_ready=self._plug)
 
     # --- down
 
