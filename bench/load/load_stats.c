@@ -238,8 +238,24 @@ static void json_counts(const struct load_stats *stats, FILE *out)
 	fputs("}", out);
 }
 
-void load_report_json(const struct load_stats *stats, const struct load_options *options, FILE *out)
+struct list {
+	FILE *out;
+	const char *between;
+};
+
+static void json_counter(void *arg, const char *name, uint64_t value)
 {
+	struct list *list = arg;
+
+	fprintf(list->out, "%s\"%s\":%llu", list->between, name, (unsigned long long)value);
+	list->between = ",";
+}
+
+void load_report_json(const struct load_stats *stats, const struct load_options *options,
+	const struct transport *transport, FILE *out)
+{
+	struct list list = {out, ""};
+
 	fprintf(out,
 		"{\"transport\":\"%s\",\"connections\":%u,\"mails_per_connection\":%u,"
 		"\"seconds\":%.3f,\"rate\":%.2f,\"accepted\":%llu,\"counted\":%llu,"
@@ -259,5 +275,7 @@ void load_report_json(const struct load_stats *stats, const struct load_options 
 		stats->gave_up ? "true" : "false");
 	json_times(stats, out);
 	json_counts(stats, out);
-	fputs("}\n", out);
+	fputs(",\"stack\":{", out);
+	transport->ops->counters(transport, json_counter, &list);
+	fputs("}}\n", out);
 }

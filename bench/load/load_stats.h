@@ -58,5 +58,6 @@ void load_progress_print(struct load_progress *progress, const struct load_stats
 
 void load_report_table(
 	const struct load_stats *stats, const struct load_options *options, FILE *out);
-void load_report_json(
-	const struct load_stats *stats, const struct load_options *options, FILE *out);
+/* With the transport's own counters. */
+void load_report_json(const struct load_stats *stats, const struct load_options *options,
+	const struct transport *transport, FILE *out);

@@ -32,7 +32,8 @@ static int read_mails(const struct load_options *o, struct load_mails *mails, st
 	return rc;
 }
 
-static int report(const struct load_stats *stats, const struct load_options *o)
+static int report(const struct load_stats *stats, const struct load_options *o,
+	const struct transport *transport)
 {
 	FILE *json;
 
@@ -45,7 +46,7 @@ static int report(const struct load_stats *stats, const struct load_options *o)
 		fprintf(stderr, "postern-load: %s: %s\n", o->json, strerror(errno));
 		return EX_UNAVAILABLE;
 	}
-	load_report_json(stats, o, json);
+	load_report_json(stats, o, transport, json);
 	return json != stdout && fclose(json) != 0 ? EX_UNAVAILABLE : 0;
 }
 
@@ -73,7 +74,7 @@ static int run(const struct load_options *o, struct text *why)
 	rc = load_new(o, &mails, transport, &load, why);
 	if (rc == 0) {
 		load_run(load, &stop, o->quiet ? NULL : stderr);
-		code = report(load_stats_of(load), o);
+		code = report(load_stats_of(load), o, transport);
 		if (code == 0)
 			code = verdict(load_stats_of(load));
 		load_free(load);

@@ -51,6 +51,8 @@ struct transport_event {
 
 struct transport;
 
+typedef void (*transport_counter_fn)(void *arg, const char *name, uint64_t value);
+
 struct transport_ops {
 	/* 0, or enum load_error below zero minus one: see transport_failed(). */
 	int (*connect)(struct transport *t, void *user, uint64_t now_us, void **conn);
@@ -72,6 +74,8 @@ struct transport_ops {
 	unsigned (*flood)(struct transport *t, unsigned n, uint64_t now_us);
 	/* Answers to addresses that the flood invented, as far as they came back here. */
 	uint64_t (*flood_answers)(const struct transport *t);
+	/* Counters of its own that are not zero, for the report. */
+	void (*counters)(const struct transport *t, transport_counter_fn fn, void *arg);
 	void (*free)(struct transport *t);
 };
 

@@ -257,6 +257,11 @@ static uint64_t kernel_flood_answers(const struct transport *t)
 	return 0; /* the kernel does not tell */
 }
 
+static void kernel_counters(const struct transport *t, transport_counter_fn fn, void *arg)
+{
+	(void)t, (void)fn, (void)arg;
+}
+
 static void kernel_free(struct transport *t)
 {
 	struct transport_kernel *k = self_of(t);
@@ -278,6 +283,7 @@ static const struct transport_ops kernel_ops = {
 	.flush = kernel_flush,
 	.flood = kernel_flood,
 	.flood_answers = kernel_flood_answers,
+	.counters = kernel_counters,
 	.free = kernel_free,
 };
 

@@ -257,6 +257,34 @@ static uint64_t stack_flood_answers(const struct transport *t)
 	return counters_sum(&registry, "net_ip_not_local");
 }
 
+struct visit {
+	transport_counter_fn fn;
+	void *arg;
+};
+
+static void visit_counter(
+	void *ctx, const char *set, const char *name, const char *help, uint64_t value)
+{
+	const struct visit *visit = ctx;
+
+	(void)set, (void)help;
+	if (value)
+		visit->fn(visit->arg, name, value);
+}
+
+static void stack_counters(const struct transport *t, transport_counter_fn fn, void *arg)
+{
+	const struct transport_stack *s = (const struct transport_stack *)t;
+	struct counters_registry registry;
+	struct visit visit = {fn, arg};
+
+	counters_registry_init(&registry);
+	counters_register(&registry, lcore_counters(s->lcore));
+	counters_register(&registry, net_counters(lcore_net(s->lcore)));
+	counters_register(&registry, tcp_counters(lcore_tcp(s->lcore)));
+	counters_each(&registry, visit_counter, &visit);
+}
+
 static void stack_free(struct transport *t)
 {
 	struct transport_stack *s = self_of(t);
@@ -286,6 +314,7 @@ static const struct transport_ops stack_ops = {
 	.flush = stack_flush,
 	.flood = stack_flood,
 	.flood_answers = stack_flood_answers,
+	.counters = stack_counters,
 	.free = stack_free,
 };
 
