@@ -142,6 +142,7 @@ static int make_delivery(struct daemon *d, struct text *why)
 		.retry_min_s = config->delivery.retry_min_s,
 		.retry_max_s = config->delivery.retry_max_s,
 		.expire_s = config->delivery.expire_s,
+		.dead_keep_s = config->spool.dead_keep_s,
 		.connect_timeout_ms = config->delivery.connect_timeout_ms,
 		.reply_timeout_ms = config->delivery.reply_timeout_ms,
 	};

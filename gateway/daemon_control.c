@@ -93,6 +93,11 @@ static int run_flush(void *daemon, unsigned argc, const char *const *argv, FILE 
 	return each_id(daemon, argc, argv, out, delivery_flush);
 }
 
+static int run_requeue(void *daemon, unsigned argc, const char *const *argv, FILE *out)
+{
+	return each_id(daemon, argc, argv, out, delivery_requeue);
+}
+
 static int run_delete(void *daemon, unsigned argc, const char *const *argv, FILE *out)
 {
 	return each_id(daemon, argc, argv, out, delivery_delete);
@@ -122,6 +127,7 @@ const struct control_command daemon_commands[] = {
 	{"hold", run_hold},
 	{"release", run_release},
 	{"flush", run_flush},
+	{"requeue", run_requeue},
 	{"delete", run_delete},
 	{"stats", run_stats},
 };

@@ -114,8 +114,8 @@ static unsigned take_notes(struct spooler_thread *self)
 			spool_log_done(
 				self->log, notes[i].queue_id, notes[i].recipient, notes[i].outcome);
 		else
-			spool_log_held(
-				self->log, notes[i].queue_id, notes[i].kind == DELIVERY_NOTE_HELD);
+			spool_log_shelve(
+				self->log, notes[i].queue_id, notes[i].shelf, notes[i].since_s);
 	}
 	return n;
 }

@@ -34,6 +34,12 @@ enum spool_mail_flags {
 	SPOOL_MAIL_BARE_EOL = 1 << 2,  /* holds a bare CR or LF: to a backend by BDAT only */
 	SPOOL_MAIL_QUARANTINE = 1 << 3,/* for every recipient */
 	SPOOL_MAIL_HOLD = 1 << 4,      /* straight to hold */
+	SPOOL_MAIL_RELAY = 1 << 5,     /* of our own making, for the relay and not for a backend */
+	/*
+	 * The client proved that it may use the reverse-path (SPF pass for it, or DMARC pass for an
+	 * aligned author domain), so that a bounce hits nobody else.
+	 */
+	SPOOL_MAIL_SENDER_AUTHENTIC = 1 << 6,
 };
 
 /*
@@ -65,6 +71,19 @@ enum spool_outcome {
 #define X(name, word) SPOOL_##name,
 	SPOOL_OUTCOMES(X)
 #undef X
+};
+
+/* Where a mail lies that is not tried again by itself. */
+#define SPOOL_SHELVES(X)                                                                           \
+	X(SPOOL_IN_QUEUE, "queue") /* nowhere: it is tried */                                      \
+	X(SPOOL_ON_HOLD, "hold")                                                                   \
+	X(SPOOL_ON_DEAD, "dead") /* neither to be delivered nor bounced */
+
+enum spool_shelf {
+#define X(id, word) id,
+	SPOOL_SHELVES(X)
+#undef X
+	SPOOL_N_SHELVES
 };
 
 /*

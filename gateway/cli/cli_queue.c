@@ -116,8 +116,23 @@ static void put_safe(struct bytes value)
 			putchar(value.data[i]);
 }
 
-static void print_text(const struct spool_envelope *e, const struct status *status, bool held)
+/* What the daemon says; with it down, what the spool says. */
+static const char *state_of(const struct spool_view *view, const struct status *status)
 {
+	static const char *const shelves[] = {
+#define X(id, word) [id] = word,
+		SPOOL_SHELVES(X)
+#undef X
+	};
+
+	if (status)
+		return status->state;
+	return view->shelf == SPOOL_IN_QUEUE ? "waiting" : shelves[view->shelf];
+}
+
+static void print_text(const struct spool_view *view, const struct status *status)
+{
+	const struct spool_envelope *e = &view->envelope;
 	char id[QUEUE_ID_TEXT_SIZE], when[32];
 	time_t seconds = (time_t)(e->received_unix_us / 1000000);
 	struct tm tm;
@@ -125,9 +140,7 @@ static void print_text(const struct spool_envelope *e, const struct status *stat
 	queue_id_format(e->queue_id, id);
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &tm));
 	printf("%s  %8llu  %s  %-8s  <", id, (unsigned long long)e->content_octets, when,
-		status ? status->state
-		: held ? "hold"
-		       : "waiting");
+		state_of(view, status));
 	put_safe(e->reverse_path);
 	puts(">");
 	for (uint32_t i = 0; i < e->n_recipients; i++) {
@@ -146,17 +159,17 @@ static json_t *json_bytes(struct bytes value)
 	return text ? text : json_string("(not UTF-8)");
 }
 
-static void print_json(const struct spool_envelope *e, const struct status *status, bool held)
+static void print_json(const struct spool_view *view, const struct status *status)
 {
+	const struct spool_envelope *e = &view->envelope;
 	char id[QUEUE_ID_TEXT_SIZE];
 	json_t *to = json_array();
 	json_t *mail;
-	const char *state = status ? status->state : held ? "hold" : "waiting";
 
 	for (uint32_t i = 0; i < e->n_recipients; i++)
 		json_array_append_new(to, json_bytes(e->recipients[i].address));
 	mail = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:i, s:s}", "id",
-		queue_id_format(e->queue_id, id), "state", state, "size",
+		queue_id_format(e->queue_id, id), "state", state_of(view, status), "size",
 		(json_int_t)e->content_octets, "received",
 		(json_int_t)(e->received_unix_us / 1000000), "from", json_bytes(e->reverse_path),
 		"client", json_bytes(e->client), "to", to, "attempts",
@@ -168,7 +181,7 @@ static void print_json(const struct spool_envelope *e, const struct status *stat
 	json_decref(mail);
 }
 
-static int list_one(void *arg, const struct spool_view *view, bool held)
+static int list_one(void *arg, const struct spool_view *view)
 {
 	struct listing *listing = arg;
 	const struct status *status = find_status(listing, view->envelope.queue_id);
@@ -177,16 +190,16 @@ static int list_one(void *arg, const struct spool_view *view, bool held)
 		return 0;
 	listing->mails++;
 	listing->octets += view->envelope.content_octets;
-	(listing->json ? print_json : print_text)(&view->envelope, status, held);
+	(listing->json ? print_json : print_text)(view, status);
 	return 0;
 }
 
 /* Envelope, fields to prepend and content, as a delivered mail has them. */
-static int show_one(void *arg, const struct spool_view *view, bool held)
+static int show_one(void *arg, const struct spool_view *view)
 {
 	struct listing *listing = arg;
 
-	if (list_one(listing, view, held), !is_wanted(listing, view->envelope.queue_id))
+	if (list_one(listing, view), !is_wanted(listing, view->envelope.queue_id))
 		return 0;
 	putchar('\n');
 	fwrite(view->envelope.trace.data, 1, view->envelope.trace.len, stdout);
@@ -216,7 +229,7 @@ static int parse_ids(const struct request *request, uint64_t *ids)
 }
 
 static int scan(const struct request *request, struct listing *listing,
-	int (*one)(void *arg, const struct spool_view *view, bool held))
+	int (*one)(void *arg, const struct spool_view *view))
 {
 	char buffer[512];
 	struct text why;
@@ -229,8 +242,8 @@ static int scan(const struct request *request, struct listing *listing,
 	return CLI_OK;
 }
 
-static int look(const struct request *request,
-	int (*one)(void *arg, const struct spool_view *view, bool held), struct listing *listing)
+static int look(const struct request *request, int (*one)(void *arg, const struct spool_view *view),
+	struct listing *listing)
 {
 	uint64_t *ids = calloc(request->argc + 1, sizeof(*ids));
 	int code = ids ? parse_ids(request, ids) : CLI_SOFTWARE;
@@ -278,7 +291,6 @@ static void print_line(void *arg, struct bytes text)
 /* hold, release, flush and delete are the daemon's to do. */
 static int run_order(const struct request *request)
 {
-	const char *order = strcmp(request->name, "requeue") == 0 ? "flush" : request->name;
 	char line[CONTROL_LINE_MAX];
 	struct text say;
 	int error;
@@ -286,7 +298,7 @@ static int run_order(const struct request *request)
 	if (request->argc == 0)
 		return cli_usage(&cli_queue, "%s needs queue ids, or ALL", request->name);
 	text_init(&say, line, sizeof(line));
-	text_put(&say, bytes_str(order));
+	text_put(&say, bytes_str(request->name));
 	for (unsigned i = 0; i < request->argc; i++)
 		text_printf(&say, " %s", request->argv[i]);
 	if (say.overflow)

@@ -168,6 +168,8 @@ const struct config_key config_keys[] = {
 		"One segment of the log."),
 	NUMBER("spool.memory", CONFIG_SIZE, spool.memory_bytes, "128M", 0, T,
 		"Committed mail kept in memory for delivery; the rest is read back from the log."),
+	NUMBER("spool.dead_keep", CONFIG_SECONDS, spool.dead_keep_s, "30d", 1, 31536000,
+		"How long a mail is kept that could neither be delivered nor bounced."),
 
 	LIST("delivery.backends", CONFIG_LIST_BACKENDS, true,
 		"backends:\n  - lmtp: unix:/run/dovecot/lmtp\n    connections: 4\n",

@@ -1,5 +1,7 @@
 #include "spool/log/history.h"
 
+#include "spool/log/item.h"
+
 #include <errno.h>
 
 #include "base/counters.h"
@@ -97,7 +99,7 @@ static struct spool_envelope envelope_of(
 	return (struct spool_envelope){
 		.queue_id = id_of(mail),
 		.received_unix_us = mail,
-		.flags = (m->held ? SPOOL_MAIL_HOLD : 0) | SPOOL_MAIL_8BIT,
+		.flags = (m->shelf ? SPOOL_MAIL_HOLD : 0) | SPOOL_MAIL_8BIT,
 		.reverse_path = mail % 5 ? BYTES("sender@example.com") : BYTES(""),
 		.client = BYTES("mx.example.com [192.0.2.1]"),
 		.n_recipients = m->n_recipients,
@@ -137,7 +139,7 @@ int history_commit(struct history *h, uint32_t octets, uint32_t ahead)
 	m->octets = octets;
 	m->n_recipients = test_random(&h->random) % 16 ? 1 + test_random(&h->random) % 3
 						       : 1 + test_random(&h->random) % 100;
-	m->held = test_random(&h->random) % 16 == 0;
+	m->shelf = test_random(&h->random) % 16 == 0 ? SPOOL_ON_HOLD : SPOOL_IN_QUEUE;
 	address_all(a, mail, m->n_recipients);
 	e = envelope_of(mail, m, a);
 	if (ahead)
@@ -216,8 +218,10 @@ static void hold(struct history *h, uint32_t mail)
 {
 	struct history_mail *m = &h->mails[mail];
 
-	if (m->fate == HISTORY_ACKED && spool_log_held(h->log, id_of(mail), !m->held) == 0)
-		m->held = !m->held;
+	enum spool_shelf shelf = (m->shelf + 1) % SPOOL_N_SHELVES;
+
+	if (m->fate == HISTORY_ACKED && spool_log_shelve(h->log, id_of(mail), shelf, mail + 1) == 0)
+		m->shelf = shelf;
 }
 
 static void commit_some(struct history *h)
@@ -321,7 +325,7 @@ static void adopt(struct history *h, uint32_t mail, struct spool_item *item)
 		fail_msg("mail %u came back, though %s", mail,
 			m->fate == HISTORY_DONE ? "done" : "refused");
 	m->item = item;
-	m->held = spool_item_held(item);
+	m->shelf = item_shelf(item);
 	for (uint32_t i = 0; i < m->n_recipients; i++)
 		if (spool_item_recipient_done(item, i) && i >= m->n_done)
 			fail_msg("recipient %u of mail %u was never done", i, mail);

@@ -21,7 +21,7 @@ struct history_mail {
 	uint32_t octets;
 	uint16_t n_recipients, n_done;
 	bool settled; /* a sync went well since it was refused or done */
-	bool held;
+	enum spool_shelf shelf;
 	struct spool_item *item;
 };
 

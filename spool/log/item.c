@@ -79,7 +79,29 @@ bool spool_item_recipient_done(const struct spool_item *item, uint32_t recipient
 
 bool spool_item_held(const struct spool_item *item)
 {
-	return atomic_load_explicit(&item->held, memory_order_relaxed);
+	return item_shelf(item) == SPOOL_ON_HOLD;
+}
+
+bool spool_item_dead(const struct spool_item *item, uint32_t *since_s)
+{
+	*since_s = atomic_load_explicit(&item->shelved_s, memory_order_relaxed);
+	return item_shelf(item) == SPOOL_ON_DEAD;
+}
+
+bool spool_item_relay(const struct spool_item *item)
+{
+	return item->relay;
+}
+
+void item_shelve(struct spool_item *item, enum spool_shelf shelf, uint32_t since_s)
+{
+	atomic_store_explicit(&item->shelved_s, since_s, memory_order_relaxed);
+	atomic_store_explicit(&item->shelf, (uint8_t)shelf, memory_order_relaxed);
+}
+
+enum spool_shelf item_shelf(const struct spool_item *item)
+{
+	return (enum spool_shelf)atomic_load_explicit(&item->shelf, memory_order_relaxed);
 }
 
 uint32_t spool_item_recipients(const struct spool_item *item)

@@ -37,9 +37,11 @@ struct item_extents {
 struct spool_item {
 	_Atomic uint32_t refs;
 	uint16_t n_recipients;
-	_Atomic bool held;
-	bool broken;        /* at recovery: an extent's segment is gone */
-	uint32_t remaining; /* recipients not done; the spooler's */
+	_Atomic uint8_t shelf; /* enum spool_shelf */
+	bool broken : 1;       /* at recovery: an extent's segment is gone */
+	bool relay : 1;        /* SPOOL_MAIL_RELAY; set before anybody sees the item */
+	uint32_t remaining;    /* recipients not done; the spooler's */
+	_Atomic uint32_t shelved_s;
 	uint64_t queue_id;
 	struct segment *segment; /* NULL: no longer in the log */
 	uint32_t offset, size;   /* of the commit record */
@@ -57,6 +59,9 @@ void item_hold(struct spool_item *item);
 /* Words of the map of done recipients. */
 uint32_t item_done_words(const struct spool_item *item);
 _Atomic uint64_t *item_done_map(struct spool_item *item);
+/* Moves it to a shelf (or back), where it lies since that second of Unix time. */
+void item_shelve(struct spool_item *item, enum spool_shelf shelf, uint32_t since_s);
+enum spool_shelf item_shelf(const struct spool_item *item);
 /* True if it was not done before. */
 bool item_set_done(struct spool_item *item, uint32_t recipient);
 

@@ -337,9 +337,9 @@ int record_extent_decode(struct bytes payload, uint64_t *queue_id, struct bytes 
 void record_note_encode(uint8_t out[RECORD_NOTE_SIZE], const struct record_note *note)
 {
 	wire_put64(out, note->queue_id);
-	wire_put32(out + 8, note->recipient);
+	wire_put32(out + 8, note->type == RECORD_HELD ? note->since_s : note->recipient);
 	wire_put16(out + 12, (uint16_t)note->outcome);
-	wire_put16(out + 14, note->held);
+	wire_put16(out + 14, note->shelf);
 }
 
 static bool outcome_known(uint16_t outcome)
@@ -358,12 +358,13 @@ int record_note_decode(const struct record *r, struct record_note *note)
 	const uint8_t *at = r->payload.data;
 
 	if (r->payload.len != RECORD_NOTE_SIZE || !outcome_known(wire_get16(at + 12)) ||
-		wire_get16(at + 14) > 1)
+		wire_get16(at + 14) >= SPOOL_N_SHELVES)
 		return -EBADMSG;
 	note->type = r->type;
 	note->queue_id = wire_get64(at);
 	note->recipient = wire_get32(at + 8);
 	note->outcome = (enum spool_outcome)wire_get16(at + 12);
-	note->held = wire_get16(at + 14) != 0;
+	note->shelf = (enum spool_shelf)wire_get16(at + 14);
+	note->since_s = r->type == RECORD_HELD ? note->recipient : 0;
 	return 0;
 }

@@ -23,7 +23,7 @@
 	X(RECORD_COMMIT, 3, "commit") /* a mail */                                                 \
 	X(RECORD_ABORT, 4, "abort")   /* the extents of a mail are of no use */                    \
 	X(RECORD_DONE, 5, "done")     /* a recipient's end */                                      \
-	X(RECORD_HELD, 6, "held")     /* a mail is held, or no longer */
+	X(RECORD_HELD, 6, "held")     /* a mail lies on hold or is dead, or no longer */
 
 enum record_type {
 #define X(id, value, name) id = value,
@@ -107,7 +107,8 @@ struct record_note {
 	uint64_t queue_id;
 	uint32_t recipient;         /* done */
 	enum spool_outcome outcome; /* done */
-	bool held;                  /* held */
+	enum spool_shelf shelf;     /* held */
+	uint32_t since_s;           /* held: since that second of Unix time */
 };
 
 void record_extent_encode(uint8_t out[RECORD_EXTENT_HEAD], uint64_t queue_id);

@@ -155,7 +155,9 @@ static void apply_commit(struct spool_log *log, struct segment *segment, const s
 		return;
 	}
 	if (commit.envelope.flags & SPOOL_MAIL_HOLD && !item->segment)
-		atomic_store_explicit(&item->held, true, memory_order_relaxed);
+		item_shelve(item, SPOOL_ON_HOLD,
+			(uint32_t)(commit.envelope.received_unix_us / 1000000));
+	item->relay = (commit.envelope.flags & SPOOL_MAIL_RELAY) != 0;
 	item->broken = broken;
 	item_place(item, segment, offset, size, parts);
 }
@@ -172,7 +174,7 @@ static void apply_note(struct spool_log *log, const struct record *r)
 	if (!item)
 		return;
 	if (note.type == RECORD_HELD)
-		atomic_store_explicit(&item->held, note.held, memory_order_relaxed);
+		item_shelve(item, note.shelf, note.since_s);
 	if (note.type == RECORD_DONE && item_set_done(item, note.recipient) &&
 		--item->remaining == 0)
 		forget(log, note.queue_id);
@@ -390,7 +392,8 @@ static int load_item(struct spool_log *log, const struct snapshot_item *saved)
 	for (uint32_t i = 0; i < saved->n_recipients; i++)
 		if (snapshot_done_word(saved, i / 64) >> (i % 64) & 1 && item_set_done(item, i))
 			item->remaining--;
-	atomic_store_explicit(&item->held, saved->held, memory_order_relaxed);
+	item_shelve(item, saved->shelf, saved->since_s);
+	item->relay = saved->relay;
 	item->broken = broken;
 	if (segment)
 		item_place(item, segment, saved->offset, saved->size, parts);

@@ -32,8 +32,10 @@ enum {
 	I_SIZE = 20,
 	I_PARTS = 24,
 	I_RECIPIENTS = 28,
-	I_HELD = 30,
+	I_SHELF = 30,
+	I_RELAY = 31,
 	I_WORDS = 32,
+	I_SINCE = 36,
 };
 
 static size_t item_octets(const struct spool_item *item)
@@ -54,8 +56,10 @@ static uint8_t *put_item(uint8_t *at, struct spool_item *item)
 	wire_put32(at + I_SIZE, item->size);
 	wire_put32(at + I_PARTS, n_parts);
 	wire_put16(at + I_RECIPIENTS, item->n_recipients);
-	wire_put16(at + I_HELD, spool_item_held(item));
+	at[I_SHELF] = (uint8_t)item_shelf(item);
+	at[I_RELAY] = item->relay;
 	wire_put32(at + I_WORDS, words);
+	wire_put32(at + I_SINCE, atomic_load_explicit(&item->shelved_s, memory_order_relaxed));
 	at += ITEM_SIZE;
 	for (uint32_t i = 0; i < words; i++, at += 8)
 		wire_put64(at, atomic_load_explicit(&item_done_map(item)[i], memory_order_relaxed));
@@ -137,9 +141,12 @@ bool snapshot_next(struct cursor *items, struct snapshot_item *item)
 	item->size = wire_get32(head.data + I_SIZE);
 	item->n_parts = wire_get32(head.data + I_PARTS);
 	item->n_recipients = wire_get16(head.data + I_RECIPIENTS);
-	item->held = wire_get16(head.data + I_HELD) != 0;
+	item->shelf = (enum spool_shelf)head.data[I_SHELF];
+	item->relay = head.data[I_RELAY] != 0;
+	item->since_s = wire_get32(head.data + I_SINCE);
 	words = wire_get32(head.data + I_WORDS);
-	return item->n_recipients > 0 && item->n_recipients <= SPOOL_MAX_RECIPIENTS &&
+	return item->shelf < SPOOL_N_SHELVES && item->n_recipients > 0 &&
+	       item->n_recipients <= SPOOL_MAX_RECIPIENTS &&
 	       words == (item->n_recipients + 63u) / 64u &&
 	       cursor_take(items, (size_t)words * 8, &item->done) &&
 	       cursor_take(items, (size_t)item->n_parts * PART_SIZE, &item->parts);

@@ -23,7 +23,9 @@ struct snapshot_item {
 	uint64_t segment;
 	uint32_t offset, size;
 	uint16_t n_recipients;
-	bool held;
+	enum spool_shelf shelf;
+	uint32_t since_s;
+	bool relay;
 	uint32_t n_parts;
 	struct bytes done, parts; /* encoded */
 };

@@ -265,8 +265,8 @@ static void keep_in_memory(struct spool_log *log, struct spool_item *item, struc
 		counter_inc(&log->counters.v[SPOOL_MEMORY_FULL]);
 }
 
-int spool_log_commit(struct spool_log *log, const struct spool_envelope *envelope,
-	const struct chunk_range *ranges, unsigned n_ranges, struct spool_cookie cookie)
+static int commit_content(struct spool_log *log, const struct spool_envelope *envelope,
+	struct mail_content content, struct spool_cookie cookie)
 {
 	struct mail_place place;
 	struct spool_item *item;
@@ -281,7 +281,7 @@ int spool_log_commit(struct spool_log *log, const struct spool_envelope *envelop
 		return -ENOMEM;
 	if (envelope->queue_id > log->highest_queue_id)
 		log->highest_queue_id = envelope->queue_id;
-	r = mail_append(log, envelope, mail_content_of(ranges, n_ranges), &place);
+	r = mail_append(log, envelope, content, &place);
 	if (r != 0) {
 		spool_item_release(item);
 		return refused(log, r);
@@ -290,13 +290,26 @@ int spool_log_commit(struct spool_log *log, const struct spool_envelope *envelop
 	item_place(
 		item, place.commit.segment, place.commit.offset, place.commit.size, place.extents);
 	pthread_mutex_unlock(&log->segments.lock);
-	atomic_store_explicit(
-		&item->held, (envelope->flags & SPOOL_MAIL_HOLD) != 0, memory_order_relaxed);
+	item->relay = (envelope->flags & SPOOL_MAIL_RELAY) != 0;
+	if (envelope->flags & SPOOL_MAIL_HOLD)
+		item_shelve(item, SPOOL_ON_HOLD, (uint32_t)(envelope->received_unix_us / 1000000));
 	if (!place.extents)
 		keep_in_memory(log, item, place.payload);
 	atomic_fetch_add_explicit(&log->messages, 1, memory_order_relaxed);
 	commit_expect(log, cookie, item);
 	return 0;
+}
+
+int spool_log_commit(struct spool_log *log, const struct spool_envelope *envelope,
+	const struct chunk_range *ranges, unsigned n_ranges, struct spool_cookie cookie)
+{
+	return commit_content(log, envelope, mail_content_of(ranges, n_ranges), cookie);
+}
+
+int spool_log_commit_bytes(struct spool_log *log, const struct spool_envelope *envelope,
+	struct bytes content, struct spool_cookie cookie)
+{
+	return commit_content(log, envelope, mail_content_bytes(content), cookie);
 }
 
 int spool_log_extent(struct spool_log *log, uint64_t queue_id, const struct chunk_range *ranges,
@@ -344,17 +357,19 @@ int spool_log_done(
 	return 0;
 }
 
-int spool_log_held(struct spool_log *log, uint64_t queue_id, bool held)
+int spool_log_shelve(
+	struct spool_log *log, uint64_t queue_id, enum spool_shelf shelf, uint32_t since_s)
 {
-	struct record_note note = {.type = RECORD_HELD, .queue_id = queue_id, .held = held};
+	struct record_note note = {
+		.type = RECORD_HELD, .queue_id = queue_id, .shelf = shelf, .since_s = since_s};
 	struct spool_item *item = item_table_find(&log->items, queue_id);
 	int r;
 
-	if (!item || spool_item_held(item) == held)
+	if (!item || item_shelf(item) == shelf)
 		return 0;
 	r = commit_note(log, &note);
 	if (r == 0)
-		atomic_store_explicit(&item->held, held, memory_order_relaxed);
+		item_shelve(item, shelf, since_s);
 	return r;
 }
 
@@ -434,8 +449,7 @@ const struct counter_block *spool_log_counters(const struct spool_log *log)
 	return &log->counters.block;
 }
 
-static int visit(
-	struct spool_log *log, int (*fn)(void *, const struct spool_view *, bool), void *arg)
+static int visit(struct spool_log *log, int (*fn)(void *, const struct spool_view *), void *arg)
 {
 	struct spool_item *item;
 	int r = 0;
@@ -445,7 +459,7 @@ static int visit(
 
 		/* The daemon may have ended the mail meanwhile, and its segment may be gone. */
 		if (spool_view_open(log, item, &view) == 0) {
-			r = fn(arg, &view, spool_item_held(item));
+			r = fn(arg, &view);
 			spool_view_close(&view);
 		}
 		spool_item_release(item);
@@ -453,8 +467,8 @@ static int visit(
 	return r;
 }
 
-int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view, bool held),
-	void *arg, struct text *why)
+int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view), void *arg,
+	struct text *why)
 {
 	struct spool_log_config config = {.path = path};
 	struct recover_files files = {0};

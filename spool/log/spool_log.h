@@ -55,6 +55,9 @@ struct spool_cookie {
  */
 int spool_log_commit(struct spool_log *log, const struct spool_envelope *envelope,
 	const struct chunk_range *ranges, unsigned n_ranges, struct spool_cookie cookie);
+/* The same for content that lies in one piece: a mail of our own. */
+int spool_log_commit_bytes(struct spool_log *log, const struct spool_envelope *envelope,
+	struct bytes content, struct spool_cookie cookie);
 int spool_log_extent(struct spool_log *log, uint64_t queue_id, const struct chunk_range *ranges,
 	unsigned n_ranges);
 /* Forget the extents of a mail that will not be committed. */
@@ -64,8 +67,12 @@ void spool_log_abort(struct spool_log *log, uint64_t queue_id);
  */
 int spool_log_done(
 	struct spool_log *log, uint64_t queue_id, uint32_t recipient, enum spool_outcome outcome);
-/* Note that a mail is held (or not any more), so that it stays so after a restart. */
-int spool_log_held(struct spool_log *log, uint64_t queue_id, bool held);
+/*
+ * Note that a mail lies on hold or is dead (or not any more), since that second of Unix time, so
+ * that it stays so after a restart.
+ */
+int spool_log_shelve(
+	struct spool_log *log, uint64_t queue_id, enum spool_shelf shelf, uint32_t since_s);
 
 /*
  * An acknowledgement: error 0 (durable: answer 250; `item` is for delivery and owned by the
@@ -97,6 +104,8 @@ void spool_log_tidy(struct spool_log *log);
 struct spool_view {
 	struct spool_envelope envelope;
 	struct bytes content;
+	enum spool_shelf shelf;
+	uint32_t shelved_s; /* Unix time */
 	void *memory;
 };
 int spool_view_open(struct spool_log *log, const struct spool_item *item, struct spool_view *view);
@@ -107,14 +116,17 @@ void spool_log_forget(struct spool_log *log, struct spool_item *item);
 /* Any thread: what is left to do for a recipient after recovery (bit set = done). */
 bool spool_item_recipient_done(const struct spool_item *item, uint32_t recipient);
 bool spool_item_held(const struct spool_item *item);
+/* `since_s`: the second of Unix time. */
+bool spool_item_dead(const struct spool_item *item, uint32_t *since_s);
+bool spool_item_relay(const struct spool_item *item); /* SPOOL_MAIL_RELAY */
 uint32_t spool_item_recipients(const struct spool_item *item);
 
 /*
- * Read a spool without changing it, daemon up or down: `fn` for every undelivered mail. 0 or
- * -errno.
+ * Read a spool without changing it, daemon up or down: `fn` for every undelivered mail, until it
+ * returns other than 0. 0 or -errno.
  */
-int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view, bool held),
-	void *arg, struct text *why);
+int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view), void *arg,
+	struct text *why);
 
 struct counter_block;
 const struct counter_block *spool_log_counters(const struct spool_log *log);

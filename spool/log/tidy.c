@@ -70,7 +70,11 @@ static int copy_notes(struct spool_log *log, const struct spool_item *item)
 {
 	struct record_note done = {.type = RECORD_DONE, .queue_id = item->queue_id};
 	struct record_note held = {
-		.type = RECORD_HELD, .queue_id = item->queue_id, .held = spool_item_held(item)};
+		.type = RECORD_HELD,
+		.queue_id = item->queue_id,
+		.shelf = item_shelf(item),
+		.since_s = atomic_load_explicit(&item->shelved_s, memory_order_relaxed),
+	};
 
 	for (uint32_t i = 0; i < item->n_recipients; i++) {
 		done.recipient = i;

@@ -180,6 +180,8 @@ static int fill(struct spool_log *log, const struct spool_item *item, const stru
 	view->envelope.recipients = m->recipients;
 	view->envelope.cuts = m->cuts;
 	view->content = c.content;
+	view->shelf = item_shelf(item);
+	view->shelved_s = atomic_load_explicit(&item->shelved_s, memory_order_relaxed);
 	return c.n_extents ? join_extents(log, p, &c, m, &view->content) : 0;
 }
 

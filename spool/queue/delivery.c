@@ -5,52 +5,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/counters.h"
 #include "base/log.h"
 #include "base/queue_id.h"
-#include "spool/lmtp/backends.h"
-#include "spool/queue/index.h"
-#include "spool/queue/job.h"
-#include "spool/queue/notes.h"
-#include "spool/queue/replies.h"
-#include "spool/queue/retry.h"
+#include "spool/queue/delivery_priv.h"
 
-#define SECOND_US        UINT64_C(1000000)
-#define EXPIRE_DEFAULT_S (5u * 86400)
+#define EXPIRE_DEFAULT_S    (5u * 86400)
+#define DEAD_KEEP_DEFAULT_S (30u * 86400)
 
-#define DELIVERY_COUNTERS(X)                                                                       \
-	X(DELIVERY_SENT, "delivery_sent", "recipients delivered")                                  \
-	X(DELIVERY_DEFER, "delivery_deferred", "temporary failures of recipients")                 \
-	X(DELIVERY_FAIL, "delivery_failed", "permanent failures of recipients")                    \
-	X(DELIVERY_HOLD, "delivery_held", "mails put on hold")                                     \
-	X(DELIVERY_EXPIRE, "delivery_expired", "of those, for their age")                          \
-	X(DELIVERY_UNSURE, "delivery_unsure",                                                      \
-		"recipients tried again though a final reply may have been lost")                  \
-	X(DELIVERY_UNREADABLE, "delivery_unreadable", "mails whose bytes could not be read back")  \
-	X(DELIVERY_CROWDED, "delivery_crowded", "mails beyond the index's bound, until restart")   \
-	X(DELIVERY_QUEUE, "delivery_queue", "mails in the queue (gauge)")
-
-COUNTERS_DECLARE(delivery, DELIVERY_COUNTERS)
 COUNTERS_DEFINE(delivery, DELIVERY_COUNTERS)
-
-struct delivery {
-	struct spool_log *log;
-	struct log_ring *events;
-	struct backends *backends;
-	struct retry_policy retry;
-	uint64_t expire_us;
-	uint64_t random;
-	uint64_t now_us;
-	struct wheel wheel;
-	struct index index;
-	struct replies replies;
-	struct notes notes;
-	struct job *jobs;   /* all */
-	struct job *resume; /* those with a transaction to begin */
-	char hostname[256];
-	bool finishing; /* no more transactions are begun */
-	struct delivery_counters counters;
-};
 
 static uint64_t next_random(struct delivery *d)
 {
@@ -86,14 +48,14 @@ static void say_result(struct delivery *d, const struct job *job, unsigned i, co
 		LOG_VALUE(bytes_str(r->result.text)));
 }
 
-static void say(struct delivery *d, const struct index_entry *e, const char *what)
+void delivery_say(struct delivery *d, const struct index_entry *e, const char *what)
 {
 	char id[QUEUE_ID_TEXT_SIZE];
 
 	log_event(d->events, LOG_SEV_INFO, id_text(e, id), "event=%s", what);
 }
 
-static void note_done(struct delivery *d, const struct index_entry *e, uint32_t recipient,
+void delivery_note_done(struct delivery *d, const struct index_entry *e, uint32_t recipient,
 	enum spool_outcome outcome)
 {
 	struct delivery_note note = {.queue_id = spool_item_queue_id(e->item),
@@ -104,10 +66,12 @@ static void note_done(struct delivery *d, const struct index_entry *e, uint32_t 
 	notes_put(&d->notes, &note);
 }
 
-static void note_held(struct delivery *d, const struct index_entry *e, bool held)
+static void note_shelf(struct delivery *d, const struct index_entry *e, enum spool_shelf shelf)
 {
 	struct delivery_note note = {.queue_id = spool_item_queue_id(e->item),
-		.kind = held ? DELIVERY_NOTE_HELD : DELIVERY_NOTE_RELEASED};
+		.kind = DELIVERY_NOTE_SHELF,
+		.shelf = shelf,
+		.since_s = (uint32_t)(clock_unix_us() / SECOND_US)};
 
 	notes_put(&d->notes, &note);
 }
@@ -126,7 +90,7 @@ static uint64_t expiry_us(const struct index_entry *e)
 }
 
 /* One that has expired gets a last attempt, if a backend is there in time. */
-static void to_waiting(struct delivery *d, struct index_entry *e)
+void delivery_to_waiting(struct delivery *d, struct index_entry *e)
 {
 	uint64_t last_us = d->now_us + d->retry.min_us;
 
@@ -145,36 +109,75 @@ static void to_deferred(struct delivery *d, struct index_entry *e)
 	spool_log_forget(d->log, e->item);
 }
 
-static void to_held(struct delivery *d, struct index_entry *e, const char *why)
+void delivery_to_held(struct delivery *d, struct index_entry *e, const char *why)
 {
 	wheel_disarm(&d->wheel, &e->timer);
 	index_move(&d->index, e, DELIVERY_HELD, false);
 	spool_log_forget(d->log, e->item);
-	note_held(d, e, true);
-	say(d, e, why);
+	note_shelf(d, e, SPOOL_ON_HOLD);
+	delivery_say(d, e, why);
 	counter_inc(&d->counters.v[DELIVERY_HOLD]);
+}
+
+/* Its time among the dead ends `keep_us` from now. */
+static void keep_dead(struct delivery *d, struct index_entry *e, uint64_t keep_us)
+{
+	index_move(&d->index, e, DELIVERY_DEAD, false);
+	wheel_arm(&d->wheel, &e->timer, d->now_us + keep_us);
+}
+
+static void to_dead(struct delivery *d, struct index_entry *e, const char *why)
+{
+	keep_dead(d, e, d->dead_keep_us);
+	spool_log_forget(d->log, e->item);
+	note_shelf(d, e, SPOOL_ON_DEAD);
+	delivery_say(d, e, why);
+	counter_inc(&d->counters.v[DELIVERY_DIE]);
+}
+
+void delivery_revive(struct delivery *d, struct index_entry *e)
+{
+	wheel_disarm(&d->wheel, &e->timer);
+	note_shelf(d, e, SPOOL_IN_QUEUE);
+	index_forget_failed(e);
+	e->attempts = 0;
+	d->now_us = clock_mono_us();
+	e->expires_s = (uint32_t)((d->now_us + d->expire_us) / SECOND_US + 1);
+	delivery_to_waiting(d, e);
 }
 
 static void drop(struct delivery *d, struct index_entry *e, const char *what)
 {
 	wheel_disarm(&d->wheel, &e->timer);
-	say(d, e, what);
+	delivery_say(d, e, what);
 	replies_drop(&d->replies, e->reply);
 	index_remove(&d->index, e);
 }
 
-static void delete_rest(struct delivery *d, struct index_entry *e)
+void delivery_end_rest(
+	struct delivery *d, struct index_entry *e, enum spool_outcome outcome, const char *what)
 {
 	for (uint32_t i = 0; i < e->n_recipients; i++)
 		if (!index_is_done(e, i))
-			note_done(d, e, i, SPOOL_DELETED);
-	drop(d, e, "deleted");
+			delivery_note_done(d, e, i, outcome);
+	drop(d, e, what);
 }
 
-static void hold_expired(struct delivery *d, struct index_entry *e)
+/*
+ * For good undeliverable. Where bounces are made, what may not bounce is dead; else it is for the
+ * operator to decide. A bounce of our own can go nowhere else.
+ */
+static void give_up(struct delivery *d, struct index_entry *e, bool expired)
 {
-	counter_inc(&d->counters.v[DELIVERY_EXPIRE]);
-	to_held(d, e, "held reason=expired");
+	bool dead = d->bounces || spool_item_relay(e->item);
+
+	if (expired)
+		counter_inc(&d->counters.v[DELIVERY_EXPIRE]);
+	if (dead)
+		to_dead(d, e, expired ? "dead reason=expired" : "dead reason=undeliverable");
+	else
+		delivery_to_held(
+			d, e, expired ? "held reason=expired" : "held reason=undeliverable");
 }
 
 static bool someone_left(const struct index_entry *e)
@@ -192,15 +195,15 @@ static void decide(struct delivery *d, struct index_entry *e, uint32_t temporary
 
 	e->flags = 0;
 	if (asked & INDEX_DELETE)
-		delete_rest(d, e);
+		delivery_end_rest(d, e, SPOOL_DELETED, "deleted");
 	else if (asked & INDEX_HOLD && someone_left(e))
-		to_held(d, e, "held reason=operator");
+		delivery_to_held(d, e, "held reason=operator");
 	else if (temporary && d->now_us >= expiry_us(e))
-		hold_expired(d, e);
+		give_up(d, e, true);
 	else if (temporary)
 		to_deferred(d, e);
 	else if (someone_left(e))
-		to_held(d, e, "held reason=undeliverable");
+		give_up(d, e, false);
 	else
 		drop(d, e, "removed");
 }
@@ -218,7 +221,7 @@ static void take_result(struct delivery *d, struct job *job, unsigned i)
 	case LMTP_DELIVERED:
 		counter_inc(&d->counters.v[DELIVERY_SENT]);
 		index_set_done(job->entry, number);
-		note_done(d, job->entry, number, SPOOL_DELIVERED);
+		delivery_note_done(d, job->entry, number, SPOOL_DELIVERED);
 		break;
 	case LMTP_PERMANENT:
 		counter_inc(&d->counters.v[DELIVERY_FAIL]);
@@ -292,7 +295,7 @@ static void unreadable(struct delivery *d, struct index_entry *e, int error)
 	if (error == -ENOENT)
 		drop(d, e, "removed");
 	else if (error == -EBADMSG)
-		to_held(d, e, "held reason=unreadable");
+		delivery_to_held(d, e, "held reason=unreadable");
 	else
 		to_deferred(d, e);
 }
@@ -343,12 +346,20 @@ static void send_what_may(struct delivery *d)
 	backends_want(d->backends, (unsigned)(waiting(d) & INT32_MAX), d->now_us);
 }
 
+static void bury(struct delivery *d, struct index_entry *e)
+{
+	counter_inc(&d->counters.v[DELIVERY_DEAD_END]);
+	delivery_end_rest(d, e, SPOOL_EXPIRED, "removed reason=dead-kept-long-enough");
+}
+
 static void on_timer(struct delivery *d, struct index_entry *e)
 {
 	if (e->state == DELIVERY_DEFERRED)
-		to_waiting(d, e);
+		delivery_to_waiting(d, e);
 	else if (e->state == DELIVERY_WAITING)
-		hold_expired(d, e);
+		give_up(d, e, true);
+	else if (e->state == DELIVERY_DEAD)
+		bury(d, e);
 }
 
 static void run_timers(struct delivery *d)
@@ -383,6 +394,7 @@ void delivery_run_once(struct delivery *d, int wake_fd, int timeout_ms)
 	run_timers(d);
 	send_what_may(d);
 	counter_set(&d->counters.v[DELIVERY_QUEUE], d->index.entries.in_use);
+	counter_set(&d->counters.v[DELIVERY_DEAD_NOW], d->index.lists[DELIVERY_DEAD].count);
 }
 
 void delivery_finish(struct delivery *d)
@@ -415,9 +427,19 @@ static uint32_t expires_s(const struct delivery *d, uint64_t queue_id, uint64_t 
 	return (uint32_t)((now_us + left) / SECOND_US + 1);
 }
 
+/* What is left of its time among the dead. */
+static uint64_t dead_left_us(const struct delivery *d, uint32_t since_s)
+{
+	uint64_t unix_us = clock_unix_us(), since_us = since_s * SECOND_US;
+	uint64_t age = unix_us > since_us ? unix_us - since_us : 0;
+
+	return age < d->dead_keep_us ? d->dead_keep_us - age : 0;
+}
+
 void delivery_add(struct delivery *d, struct spool_item *item, uint64_t now_us)
 {
 	struct index_entry *e = index_add(&d->index, item);
+	uint32_t since_s;
 
 	if (!e) {
 		counter_inc(&d->counters.v[DELIVERY_CROWDED]);
@@ -428,106 +450,10 @@ void delivery_add(struct delivery *d, struct spool_item *item, uint64_t now_us)
 	e->expires_s = expires_s(d, spool_item_queue_id(item), now_us);
 	if (spool_item_held(item))
 		index_move(&d->index, e, DELIVERY_HELD, false);
+	else if (spool_item_dead(item, &since_s))
+		keep_dead(d, e, dead_left_us(d, since_s));
 	else
 		wheel_arm(&d->wheel, &e->timer, expiry_us(e));
-}
-
-/* --- operators ------------------------------------------------------------------------------ */
-
-typedef bool (*entry_fn)(struct delivery *d, struct index_entry *e);
-
-static unsigned for_matching(struct delivery *d, uint64_t queue_id, entry_fn fn)
-{
-	struct index_entry *next;
-	unsigned n = 0;
-
-	/* One that fn moves to a later list is met twice; the second time fn has nothing to do. */
-	for (unsigned state = 0; state < INDEX_STATES; state++)
-		for (struct index_entry *e = d->index.lists[state].first; e; e = next) {
-			next = e->next;
-			if (queue_id == 0 || spool_item_queue_id(e->item) == queue_id)
-				n += fn(d, e);
-		}
-	return n;
-}
-
-static bool hold_one(struct delivery *d, struct index_entry *e)
-{
-	if (e->state == DELIVERY_HELD)
-		return false;
-	if (e->state == DELIVERY_ACTIVE)
-		e->flags |= INDEX_HOLD;
-	else
-		to_held(d, e, "held reason=operator");
-	return true;
-}
-
-static bool unhold_one(struct delivery *d, struct index_entry *e)
-{
-	if (e->state != DELIVERY_HELD)
-		return false;
-	note_held(d, e, false);
-	say(d, e, "released");
-	index_forget_failed(e);
-	e->attempts = 0;
-	e->expires_s = (uint32_t)((clock_mono_us() + d->expire_us) / SECOND_US + 1);
-	to_waiting(d, e);
-	return true;
-}
-
-static bool flush_one(struct delivery *d, struct index_entry *e)
-{
-	if (e->state != DELIVERY_DEFERRED)
-		return false;
-	to_waiting(d, e);
-	return true;
-}
-
-static bool delete_one(struct delivery *d, struct index_entry *e)
-{
-	if (e->state == DELIVERY_ACTIVE)
-		e->flags |= INDEX_DELETE;
-	else
-		delete_rest(d, e);
-	return true;
-}
-
-unsigned delivery_hold(struct delivery *d, uint64_t queue_id)
-{
-	return for_matching(d, queue_id, hold_one);
-}
-
-unsigned delivery_unhold(struct delivery *d, uint64_t queue_id)
-{
-	return for_matching(d, queue_id, unhold_one);
-}
-
-unsigned delivery_flush(struct delivery *d, uint64_t queue_id)
-{
-	return for_matching(d, queue_id, flush_one);
-}
-
-unsigned delivery_delete(struct delivery *d, uint64_t queue_id)
-{
-	return for_matching(d, queue_id, delete_one);
-}
-
-void delivery_list(
-	struct delivery *d, void (*fn)(void *arg, const struct delivery_status *status), void *arg)
-{
-	for (unsigned state = 0; state < INDEX_STATES; state++)
-		for (const struct index_entry *e = d->index.lists[state].first; e; e = e->next) {
-			struct delivery_status status = {
-				.queue_id = spool_item_queue_id(e->item),
-				.state = (enum delivery_state)e->state,
-				.attempts = e->attempts,
-				.next_try_us =
-					state == DELIVERY_DEFERRED ? e->timer.deadline_us : 0,
-				.last_reply = replies_text(&d->replies, e->reply),
-			};
-
-			fn(arg, &status);
-		}
 }
 
 const struct counter_block *delivery_counters(const struct delivery *d)
@@ -583,6 +509,9 @@ int delivery_new(const struct delivery_config *config, struct spool_log *log,
 	if (d->retry.max_us < d->retry.min_us)
 		d->retry.max_us = d->retry.min_us;
 	d->expire_us = (config->expire_s ? config->expire_s : EXPIRE_DEFAULT_S) * SECOND_US;
+	d->dead_keep_us =
+		(config->dead_keep_s ? config->dead_keep_s : DEAD_KEEP_DEFAULT_S) * SECOND_US;
+	d->bounces = config->relay.url != NULL;
 	d->random = config->seed;
 	d->now_us = clock_mono_us();
 	snprintf(d->hostname, sizeof(d->hostname), "%s",

@@ -28,6 +28,10 @@ struct delivery_config {
 	uint32_t retry_min_s, retry_max_s; /* back-off doubles between the two, with jitter */
 	uint32_t expire_s;                 /* after this a temporary failure counts as permanent */
 	uint32_t connect_timeout_ms, reply_timeout_ms;
+	uint32_t dead_keep_s; /* a dead mail is kept for so long; 0: 30 days */
+	struct {
+		const char *url; /* NULL: no bounces are made */
+	} relay;
 	uint64_t seed; /* for jitter */
 };
 
@@ -48,27 +52,32 @@ void delivery_finish(struct delivery *delivery);
 /* A transaction is under way, or a note not yet taken. */
 bool delivery_busy(const struct delivery *delivery);
 
-/* What the log must be told: a recipient's end, or a change of hold. */
+/* What the log must be told: a recipient's end, or that the mail goes to a shelf or leaves it. */
 struct delivery_note {
 	uint64_t queue_id;
 	uint32_t recipient;
-	enum { DELIVERY_NOTE_DONE, DELIVERY_NOTE_HELD, DELIVERY_NOTE_RELEASED } kind;
+	enum { DELIVERY_NOTE_DONE, DELIVERY_NOTE_SHELF } kind;
 	enum spool_outcome outcome;
+	enum spool_shelf shelf;
+	uint32_t since_s; /* Unix time */
 };
 /* The next note; false when there is none. */
 bool delivery_next_note(struct delivery *delivery, struct delivery_note *note);
 
 /* For operators (`postern queue`). queue_id 0 means all. Returns how many mails it touched. */
 unsigned delivery_hold(struct delivery *delivery, uint64_t queue_id);
-unsigned delivery_unhold(struct delivery *delivery, uint64_t queue_id);
-unsigned delivery_flush(struct delivery *delivery, uint64_t queue_id); /* try now */
+unsigned delivery_unhold(struct delivery *delivery, uint64_t queue_id); /* or revive the dead */
+unsigned delivery_flush(struct delivery *delivery, uint64_t queue_id);  /* try now */
+/* Try now what is deferred, and what is dead. */
+unsigned delivery_requeue(struct delivery *delivery, uint64_t queue_id);
 unsigned delivery_delete(struct delivery *delivery, uint64_t queue_id);
 
 #define DELIVERY_STATES(X)                                                                         \
 	X(ACTIVE, "active")                                                                        \
 	X(WAITING, "waiting")                                                                      \
 	X(DEFERRED, "deferred")                                                                    \
-	X(HELD, "hold")
+	X(HELD, "hold")                                                                            \
+	X(DEAD, "dead")
 
 enum delivery_state {
 #define X(name, word) DELIVERY_##name,

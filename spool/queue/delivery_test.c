@@ -22,7 +22,9 @@ struct world {
 	struct log_ring events;
 	char path[64], address[80];
 	uint64_t next_id;
-	unsigned done, held, released;
+	unsigned done, held, dead, released;
+	const char *relay; /* URL */
+	uint32_t dead_keep_s;
 };
 
 static struct world w;
@@ -47,6 +49,8 @@ static void open_log(void)
 		.expire_s = 3600,
 		.connect_timeout_ms = 1000,
 		.reply_timeout_ms = 5000,
+		.dead_keep_s = w.dead_keep_s,
+		.relay.url = w.relay,
 		.seed = 1,
 	};
 	if (delivery_new(&dc, w.log, &w.events, &w.delivery, &why) != 0)
@@ -61,11 +65,12 @@ static void close_log(void)
 	spool_log_close(w.log);
 }
 
-static void begin(bool chunking, bool pipelining)
+static void begin_with(bool chunking, bool pipelining, const char *relay)
 {
 	struct fake_lmtp_config config = {w.path, chunking, pipelining};
 
 	memset(&w, 0, sizeof(w));
+	w.relay = relay;
 	snprintf(w.path, sizeof(w.path), "/tmp/fake-lmtp.%d", (int)getpid());
 	snprintf(w.address, sizeof(w.address), "unix:%s", w.path);
 	w.next_id = clock_unix_us() << QUEUE_ID_LCORE_BITS;
@@ -74,6 +79,11 @@ static void begin(bool chunking, bool pipelining)
 	assert_int_equal(chunk_pool_init(&w.pool, 4 << 20, NULL), 0);
 	assert_int_equal(log_ring_init(&w.events, "test"), 0);
 	open_log();
+}
+
+static void begin(bool chunking, bool pipelining)
+{
+	begin_with(chunking, pipelining, NULL);
 }
 
 static void end(void)
@@ -101,10 +111,11 @@ static void take_notes(void)
 		if (n.kind == DELIVERY_NOTE_DONE)
 			spool_log_done(w.log, n.queue_id, n.recipient, n.outcome);
 		else
-			spool_log_held(w.log, n.queue_id, n.kind == DELIVERY_NOTE_HELD);
+			spool_log_shelve(w.log, n.queue_id, n.shelf, n.since_s);
 		w.done += n.kind == DELIVERY_NOTE_DONE;
-		w.held += n.kind == DELIVERY_NOTE_HELD;
-		w.released += n.kind == DELIVERY_NOTE_RELEASED;
+		w.held += n.kind == DELIVERY_NOTE_SHELF && n.shelf == SPOOL_ON_HOLD;
+		w.dead += n.kind == DELIVERY_NOTE_SHELF && n.shelf == SPOOL_ON_DEAD;
+		w.released += n.kind == DELIVERY_NOTE_SHELF && n.shelf == SPOOL_IN_QUEUE;
 	}
 	spool_log_sync(w.log, on_ack, NULL);
 }
@@ -379,6 +390,46 @@ static void operators_hold_and_release(void **state)
 	end();
 }
 
+static void with_a_relay_what_may_not_bounce_is_dead_until_an_operator_revives_it(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	begin_with(true, true, "smtp://127.0.0.1:9");
+	id = submit("a@x p@x");
+	RUN_UNTIL(w.dead == 1);
+	assert_int_equal(state_of(id), DELIVERY_DEAD);
+	assert_true(logged("event=dead reason=undeliverable"));
+	assert_int_equal(count_of(delivery_counters(w.delivery), "delivery_dead"), 1);
+	close_log();
+	open_log();
+	assert_int_equal(state_of(id), DELIVERY_DEAD);
+	assert_int_equal(delivery_flush(w.delivery, id), 0);
+	assert_int_equal(delivery_requeue(w.delivery, id), 1);
+	RUN_UNTIL(w.dead == 2);
+	assert_int_equal(w.released, 1);
+	assert_int_equal(w.done, 1);
+	end();
+}
+
+static void a_dead_mail_is_gone_when_its_time_is_over_and_that_is_logged(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	begin_with(true, true, "smtp://127.0.0.1:9");
+	id = submit("p@x");
+	RUN_UNTIL(w.dead == 1);
+	close_log();
+	w.dead_keep_s = 1; /* counted from its death, not from the restart */
+	open_log();
+	RUN_UNTIL(state_of(id) == -1);
+	assert_true(logged("event=removed reason=dead-kept-long-enough"));
+	assert_int_equal(count_of(delivery_counters(w.delivery), "delivery_dead_expired"), 1);
+	assert_int_equal(w.done, 1);
+	end();
+}
+
 static void many_mails_all_arrive_once(void **state)
 {
 	(void)state;
@@ -402,6 +453,9 @@ int main(void)
 		cmocka_unit_test(a_backend_that_is_away_costs_no_mail_an_attempt),
 		cmocka_unit_test(a_server_that_closed_an_idle_connection_costs_no_mail_an_attempt),
 		cmocka_unit_test(operators_hold_and_release),
+		cmocka_unit_test(
+			with_a_relay_what_may_not_bounce_is_dead_until_an_operator_revives_it),
+		cmocka_unit_test(a_dead_mail_is_gone_when_its_time_is_over_and_that_is_logged),
 		cmocka_unit_test(many_mails_all_arrive_once),
 	};
 

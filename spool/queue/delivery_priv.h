@@ -1,0 +1,63 @@
+/* Delivery's inside: one structure, on which attempts and operators work. */
+#pragma once
+
+#include "base/counters.h"
+#include "spool/lmtp/backends.h"
+#include "spool/queue/index.h"
+#include "spool/queue/job.h"
+#include "spool/queue/notes.h"
+#include "spool/queue/replies.h"
+#include "spool/queue/retry.h"
+
+#define SECOND_US UINT64_C(1000000)
+
+#define DELIVERY_COUNTERS(X)                                                                       \
+	X(DELIVERY_SENT, "delivery_sent", "recipients delivered")                                  \
+	X(DELIVERY_DEFER, "delivery_deferred", "temporary failures of recipients")                 \
+	X(DELIVERY_FAIL, "delivery_failed", "permanent failures of recipients")                    \
+	X(DELIVERY_HOLD, "delivery_held", "mails put on hold")                                     \
+	X(DELIVERY_EXPIRE, "delivery_expired", "mails not delivered in time")                      \
+	X(DELIVERY_DIE, "delivery_dead", "mails neither delivered nor bounced: made dead")         \
+	X(DELIVERY_DEAD_END, "delivery_dead_expired", "dead mails kept for their time, then gone") \
+	X(DELIVERY_DEAD_NOW, "delivery_dead_now", "dead mails (gauge)")                            \
+	X(DELIVERY_UNSURE, "delivery_unsure",                                                      \
+		"recipients tried again though a final reply may have been lost")                  \
+	X(DELIVERY_UNREADABLE, "delivery_unreadable", "mails whose bytes could not be read back")  \
+	X(DELIVERY_CROWDED, "delivery_crowded", "mails beyond the index's bound, until restart")   \
+	X(DELIVERY_QUEUE, "delivery_queue", "mails in the queue (gauge)")
+
+COUNTERS_DECLARE(delivery, DELIVERY_COUNTERS)
+
+struct delivery {
+	struct spool_log *log;
+	struct log_ring *events;
+	struct backends *backends;
+	struct retry_policy retry;
+	uint64_t expire_us;
+	uint64_t dead_keep_us;
+	bool bounces; /* there is a relay */
+	uint64_t random;
+	uint64_t now_us;
+	struct wheel wheel;
+	struct index index;
+	struct replies replies;
+	struct notes notes;
+	struct job *jobs;   /* all */
+	struct job *resume; /* those with a transaction to begin */
+	char hostname[256];
+	bool finishing; /* no more transactions are begun */
+	struct delivery_counters counters;
+};
+
+/* A log line. */
+void delivery_say(struct delivery *d, const struct index_entry *e, const char *what);
+void delivery_note_done(struct delivery *d, const struct index_entry *e, uint32_t recipient,
+	enum spool_outcome outcome);
+/* Changes of state; the entry is not ACTIVE. */
+void delivery_to_waiting(struct delivery *d, struct index_entry *e);
+void delivery_to_held(struct delivery *d, struct index_entry *e, const char *why);
+/* Back from hold or the dead, as new. */
+void delivery_revive(struct delivery *d, struct index_entry *e);
+/* Ends those recipients that are left so, and the mail. */
+void delivery_end_rest(
+	struct delivery *d, struct index_entry *e, enum spool_outcome outcome, const char *what);
