@@ -15,7 +15,7 @@ unsigned flood_syn_next(
 	struct flood_syn *flood, struct ip_addr *source, uint8_t header[TCP_WIRE_HEADER_MAX]);
 
 /*
- * A flood may only meet what this machine made for the purpose: 0 in a network namespace other
- * than that of the machine's first process, else -EPERM with the reason.
+ * A flood may only meet what this machine made for the purpose: 0 in a network namespace that
+ * `ip netns` made, else -EPERM with the reason.
  */
 int flood_syn_allowed(struct text *why);
