@@ -43,7 +43,8 @@ static unsigned xsk_rx(struct port *port, unsigned queue, struct pkt **pkts, uns
 		got += port_xsk_queue_rx(&p->queues[at], pkts + got, n - got);
 		at = at + step < p->n_queues ? at + step : queue;
 	} while (got < n && at != p->turn[queue]);
-	p->turn[queue] = at;
+	if (at != p->turn[queue]) /* lcores share this line */
+		p->turn[queue] = at;
 	return got;
 }
 
@@ -241,11 +242,12 @@ int port_xsk_open(const struct port_device *device, const struct port_config *co
 	if (rc < 0)
 		return rc;
 	port_log_clear();
-	p = calloc(1, sizeof(*p));
+	p = aligned_alloc(_Alignof(struct port_xsk), sizeof(*p));
 	if (!p) {
 		text_printf(why, "no memory for a port");
 		return -ENOMEM;
 	}
+	memset(p, 0, sizeof(*p));
 	p->port.ops = &xsk_ops;
 	p->n_queues = host.rx_queues;
 	p->port.info.queues = config->queues;

@@ -32,8 +32,9 @@ int port_xsk_pool_init(struct port_xsk_pool *pool, unsigned packets, struct port
 /* After the last socket is closed. */
 void port_xsk_pool_fini(struct port_xsk_pool *pool);
 
+/* Each is one lcore's alone, so none shares a cache line with another. */
 struct port_xsk_queue {
-	struct xsk_socket *socket; /* NULL: not open */
+	_Alignas(64) struct xsk_socket *socket; /* NULL: not open */
 	struct port_xsk_pool *pool;
 	int fd;
 	struct xsk_ring_cons rx, completed;
