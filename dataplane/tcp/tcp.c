@@ -133,6 +133,14 @@ void tcp_unlisten(struct tcp_stack *stack, uint16_t port)
 		}
 }
 
+int tcp_set_next_isn(struct tcp_stack *stack, uint32_t isn)
+{
+	if (!stack->config.scripted)
+		return -EPERM;
+	tcp_isn_force(&stack->isn, isn);
+	return 0;
+}
+
 /* --- active open --- */
 
 static bool choose_port(struct tcp_stack *stack, struct tcp_tuple *tuple)
@@ -339,6 +347,16 @@ void tcp_release(struct tcp_conn *conn)
 }
 
 /* --- looking at it --- */
+
+const char *tcp_state_of(const struct tcp_conn *conn)
+{
+	return tcp_state_name((enum tcp_state)conn->state);
+}
+
+uint32_t tcp_unread(const struct tcp_conn *conn)
+{
+	return conn->rcv_unread;
+}
 
 enum tcp_failure tcp_error(const struct tcp_conn *conn)
 {

@@ -38,6 +38,7 @@ struct tcp_config {
 	uint32_t keepalive_s; /* 0: none */
 	uint8_t secret[16];   /* ISN and cookies, common to all lcores (RFC 6528) */
 	uint64_t seed;        /* for ephemeral ports and jitter */
+	bool scripted;        /* for conformance tests alone: tcp_set_next_isn() works */
 };
 
 /* What has happened to a connection since it was last taken; several at once. */
@@ -76,6 +77,12 @@ void tcp_unlisten(struct tcp_stack *stack, uint16_t port);
  * -ENETUNREACH. */
 int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t port,
 	uint32_t receive_window, uint64_t now_us, struct tcp_conn **out);
+
+/*
+ * The next connection, accepted (but not by a cookie, which is its own number) or opened, begins at
+ * `isn`. 0; -EPERM unless the configuration says `scripted`.
+ */
+int tcp_set_next_isn(struct tcp_stack *stack, uint32_t isn);
 
 /* A segment that net_input() called NET_TCP; the stack owns the packet from here on. */
 void tcp_input(
@@ -123,6 +130,10 @@ void tcp_abort(struct tcp_conn *conn);
 /* After FAILED or CLOSED: give the handle back. */
 void tcp_release(struct tcp_conn *conn);
 
+/* The name of its state in RFC 9293 §3.3.2. */
+const char *tcp_state_of(const struct tcp_conn *conn);
+/* Octets received and not yet consumed. */
+uint32_t tcp_unread(const struct tcp_conn *conn);
 enum tcp_failure tcp_error(const struct tcp_conn *conn);
 void tcp_peer(const struct tcp_conn *conn, struct ip_addr *addr, uint16_t *port);
 void tcp_local(const struct tcp_conn *conn, struct ip_addr *addr, uint16_t *port);

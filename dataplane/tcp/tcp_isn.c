@@ -21,10 +21,21 @@ void tcp_isn_init(struct tcp_isn *isn, const uint8_t secret[16])
 	isn->timestamp = derive(&root, 2);
 	isn->port = derive(&root, 3);
 	isn->cookie = derive(&root, 4);
+	isn->forced = false;
 }
 
-uint32_t tcp_isn_sequence(const struct tcp_isn *isn, const struct tcp_tuple *t, uint64_t now_us)
+void tcp_isn_force(struct tcp_isn *isn, uint32_t number)
 {
+	isn->forced = true;
+	isn->forced_number = number;
+}
+
+uint32_t tcp_isn_sequence(struct tcp_isn *isn, const struct tcp_tuple *t, uint64_t now_us)
+{
+	if (isn->forced) {
+		isn->forced = false;
+		return isn->forced_number;
+	}
 	return (uint32_t)(now_us / ISN_TICK_US) + tcp_tuple_hash(&isn->sequence, t);
 }
 

@@ -54,6 +54,21 @@ static void number_depends_on_every_part_of_the_name_and_on_the_secret(void **st
 	assert_int_not_equal(n, tcp_isn_sequence(&isn, &u, 0));
 }
 
+static void forced_number_serves_once(void **state)
+{
+	uint8_t secret[16] = {1};
+	struct tcp_tuple t = tuple(25, 4000);
+	struct tcp_isn isn;
+	uint32_t n;
+
+	(void)state;
+	tcp_isn_init(&isn, secret);
+	n = tcp_isn_sequence(&isn, &t, 0);
+	tcp_isn_force(&isn, n + 1);
+	assert_int_equal(tcp_isn_sequence(&isn, &t, 0), n + 1);
+	assert_int_equal(tcp_isn_sequence(&isn, &t, 0), n);
+}
+
 static void ports_to_one_peer_go_round_without_a_repeat(void **state)
 {
 	static bool seen[65536];
@@ -79,6 +94,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(number_moves_with_the_clock_of_four_microseconds),
 		cmocka_unit_test(number_depends_on_every_part_of_the_name_and_on_the_secret),
+		cmocka_unit_test(forced_number_serves_once),
 		cmocka_unit_test(ports_to_one_peer_go_round_without_a_repeat),
 	};
 

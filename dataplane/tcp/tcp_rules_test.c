@@ -2,6 +2,8 @@
 #include "dataplane/tcp/tcp_rig.h"
 #include "dataplane/tcp/tcp_timer_priv.h"
 
+#include <errno.h>
+
 /* --- CLOSED --- */
 
 static void closed_port_answers_syn_with_rst(void **state)
@@ -52,6 +54,23 @@ static void rst_is_never_answered(void **state)
 }
 
 /* --- LISTEN --- */
+
+static void next_number_is_set_only_where_the_configuration_says_so(void **state)
+{
+	struct tcp_config config = mock_config();
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, NULL, 4096);
+	assert_int_equal(tcp_set_next_isn(r.stack, 0xfffffff0), -EPERM);
+	rig_fini(&r);
+	config.scripted = true;
+	rig_init(&r, &config, 4096);
+	assert_int_equal(tcp_set_next_isn(r.stack, 0xfffffff0), 0);
+	rig_syn(&r, 0);
+	assert_int_equal(rig_last(&r)->seq, 0xfffffff0);
+	rig_fini(&r);
+}
 
 static void listen_answers_ack_with_rst(void **state)
 {
@@ -620,6 +639,7 @@ int main(void)
 		cmocka_unit_test(closed_port_answers_syn_with_rst),
 		cmocka_unit_test(closed_port_answers_ack_with_rst_at_that_number),
 		cmocka_unit_test(rst_is_never_answered),
+		cmocka_unit_test(next_number_is_set_only_where_the_configuration_says_so),
 		cmocka_unit_test(listen_answers_ack_with_rst),
 		cmocka_unit_test(listen_ignores_what_nobody_means),
 		cmocka_unit_test(syn_ack_has_only_what_the_syn_offered),
