@@ -9,5 +9,7 @@
     gateway   posternd under test: configuration, start, stop
     lab       all of it together: the topology that `tests/lab up` makes
     smtp      an SMTP client that can misbehave
+    packets   TCP segments by hand, from an address that no kernel has
+    tcp_server  our TCP, and the kernel's, under the commands of docs/tcp-server.md
     tap       test results (Test Anything Protocol)
 """
