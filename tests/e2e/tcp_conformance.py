@@ -177,9 +177,7 @@ def at_each(w, distances, send):
     found = []
     for distance in distances:
         flow, number = w.opened(PORT)
-        here = flow.snd
         send(flow, distance)
-        flow.snd = here
         found.append((distance, flow.answers(), fate(w, number)))
         w.server.abort(number)
     return found
