@@ -28,3 +28,22 @@ struct daemon {
 };
 
 void daemon_set_log_level(struct daemon *d, int level);
+
+/* The steps of its making, each 0 or -errno with the reason in `why`. In daemon_devices.c: */
+int daemon_open_ports(struct daemon *d, struct text *why);
+int daemon_make_meshes(struct daemon *d);
+/* In daemon_services.c: */
+int daemon_make_logs(struct daemon *d);
+int daemon_make_bells(struct daemon *d);
+int daemon_make_recipients(struct daemon *d, struct text *why);
+int daemon_make_resolver(struct daemon *d, struct text *why);
+int daemon_open_spool(struct daemon *d, struct text *why);
+int daemon_make_delivery(struct daemon *d, struct text *why);
+int daemon_join_spooler_and_delivery(struct daemon *d);
+/* In daemon_workers.c: */
+int daemon_make_workers(struct daemon *d, struct text *why);
+void daemon_join_workers_and_spool(struct daemon *d);
+/* In daemon_threads.c: */
+int daemon_start_threads(struct daemon *d);
+void daemon_stop_workers(struct daemon *d);
+void daemon_stop_others(struct daemon *d);

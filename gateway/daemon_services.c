@@ -1,0 +1,148 @@
+#include "gateway/daemon_priv.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* What the threads beside the io lcores work with: names, answers, spool, delivery, log. */
+
+/* Mail on its way to delivery, and notes on their way back, before either side waits. */
+#define DELIVERY_RING 65536
+
+int daemon_make_recipients(struct daemon *d, struct text *why)
+{
+	const struct config *config = d->config;
+
+	return recipients_new(config->domains, config->n_domains, config->postmaster,
+		config->recipients.file, &d->recipients, why);
+}
+
+int daemon_make_resolver(struct daemon *d, struct text *why)
+{
+	const struct config *config = d->config;
+	struct resolver_config rc = {
+		.mode = config->dns.zone            ? RESOLVER_ZONE
+			: config->dns.n_forward > 0 ? RESOLVER_FORWARD
+						    : RESOLVER_RECURSIVE,
+		.n_forward = config->dns.n_forward,
+		.zone_file = config->dns.zone,
+		.root_key = config->dns.root_key,
+		.timeout_ms = config->dns.timeout_ms,
+		.max_open = WORKER_DNS_CREDIT,
+	};
+	struct dns_cache_config cc = {
+		.max_bytes = config->dns.cache_bytes,
+		.ttl_min_s = 1,
+		.ttl_max_s = 86400,
+		.ttl_negative_max_s = 3600,
+		.ttl_failure_s = 5,
+	};
+	int error = epoch_init(&d->epoch, config->lcores.io);
+
+	if (getrandom(&cc.key, sizeof(cc.key), 0) != sizeof(cc.key))
+		return -errno;
+	memcpy(rc.forward, config->dns.forward, sizeof(rc.forward));
+	if (error)
+		return error;
+	d->epoch_ready = true;
+	error = doorbell_init(&d->resolver.bell);
+	if (error == 0)
+		error = dns_cache_new(&cc, &d->epoch, &d->resolver.cache);
+	if (error == 0)
+		error = resolver_new(&rc, d->resolver.cache, &auth_dns_parsers,
+			resolver_thread_done, &d->resolver, &d->resolver.resolver, why);
+	return error;
+}
+
+int daemon_open_spool(struct daemon *d, struct text *why)
+{
+	const struct config *config = d->config;
+	struct spool_log_config sc = {
+		.path = config->spool.path,
+		.segment_bytes = config->spool.segment_bytes,
+		.max_bytes = config->spool.max_bytes,
+		.max_messages = config->spool.max_messages,
+		.memory_bytes = config->spool.memory_bytes,
+		.durability =
+			config->spool.durability == CONFIG_FSYNC ? SPOOL_FSYNC : SPOOL_NO_SYNC,
+		.batch_bytes = 1u << 20,
+	};
+	int error = spool_log_open(&sc, NULL, &d->spooler.log, why);
+
+	d->filler.log = d->spooler.log;
+	return error;
+}
+
+int daemon_make_delivery(struct daemon *d, struct text *why)
+{
+	const struct config *config = d->config;
+	struct delivery_config dc = {
+		.n_backends = config->delivery.n_backends,
+		.hostname = config->hostname,
+		.retry_min_s = config->delivery.retry_min_s,
+		.retry_max_s = config->delivery.retry_max_s,
+		.expire_s = config->delivery.expire_s,
+		.dead_keep_s = config->spool.dead_keep_s,
+		.connect_timeout_ms = config->delivery.connect_timeout_ms,
+		.reply_timeout_ms = config->delivery.reply_timeout_ms,
+	};
+
+	for (unsigned i = 0; i < dc.n_backends; i++)
+		dc.backends[i] = (struct delivery_backend){config->delivery.backends[i].lmtp,
+			config->delivery.backends[i].connections};
+	if (getrandom(&dc.seed, sizeof(dc.seed), 0) != sizeof(dc.seed))
+		return -errno;
+	return delivery_new(&dc, d->spooler.log, &d->delivery.events, &d->delivery.delivery, why);
+}
+
+static const log_sink_fn sinks[] = {
+	[CONFIG_LOG_TEXT] = log_sink_text,
+	[CONFIG_LOG_JSON] = log_sink_json,
+	[CONFIG_LOG_JOURNAL] = log_sink_journal,
+};
+
+int daemon_make_logs(struct daemon *d)
+{
+	int error = log_ring_init(&d->spooler.events, "spooler");
+
+	logger_init(&d->logger.logger);
+	d->logger.sink = sinks[d->config->log.format];
+	d->logger.fd = STDERR_FILENO;
+	if (error == 0)
+		error = log_ring_init(&d->delivery.events, "delivery");
+	if (error == 0)
+		error = logger_add(&d->logger.logger, &d->spooler.events);
+	if (error == 0)
+		error = log_ring_init(&d->events, "main");
+	if (error == 0)
+		error = logger_add(&d->logger.logger, &d->delivery.events);
+	if (error == 0)
+		error = logger_add(&d->logger.logger, &d->events);
+	return error;
+}
+
+int daemon_make_bells(struct daemon *d)
+{
+	int error = doorbell_init(&d->spooler.bell);
+
+	if (error == 0)
+		error = doorbell_init(&d->filler.bell);
+	if (error == 0)
+		error = doorbell_init(&d->delivery.bell);
+	d->spooler.filler = &d->filler.bell;
+	pthread_mutex_init(&d->delivery.lock, NULL);
+	return error;
+}
+
+int daemon_join_spooler_and_delivery(struct daemon *d)
+{
+	int error = handoff_new("to_delivery", DELIVERY_RING, sizeof(struct spool_item *),
+		&d->delivery.bell, &d->spooler.to_delivery);
+
+	if (error == 0)
+		error = handoff_new("from_delivery", DELIVERY_RING, sizeof(struct delivery_note),
+			&d->spooler.bell, &d->spooler.from_delivery);
+	d->delivery.from_spooler = d->spooler.to_delivery;
+	d->delivery.to_spooler = d->spooler.from_delivery;
+	return error;
+}

@@ -1,0 +1,95 @@
+#include "gateway/daemon_priv.h"
+
+#include <stdio.h>
+
+/* Starting the threads, and ending them in the reverse order. */
+
+struct other {
+	const char *name;
+	void *(*main)(void *arg);
+	size_t at; /* of its struct in struct daemon */
+	size_t thread, stop, bell;
+};
+
+#define OTHER(name, member, type)                                                                  \
+	{                                                                                          \
+		name, member##_main, offsetof(struct daemon, member),                              \
+			offsetof(struct type, thread), offsetof(struct type, stop),                \
+			offsetof(struct type, bell)                                                \
+	}
+
+/* In the order they start; they end in the reverse: delivery before the spooler that notes its
+ * results. */
+static const struct other others[] = {
+	{"logger", logger_main, offsetof(struct daemon, logger),
+		offsetof(struct logger_thread, thread), offsetof(struct logger_thread, stop), 0},
+	OTHER("filler", filler, filler_thread),
+	OTHER("spooler", spooler, spooler_thread),
+	OTHER("delivery", delivery, delivery_thread),
+	OTHER("resolver", resolver, resolver_thread),
+};
+#define N_OTHERS (sizeof(others) / sizeof(others[0]))
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+
+	port_env_register_thread(worker->index);
+	worker_run(worker);
+	return NULL;
+}
+
+static int start_others(struct daemon *d)
+{
+	for (; d->threads < N_OTHERS; d->threads++) {
+		const struct other *o = &others[d->threads];
+		char *at = (char *)d + o->at;
+		pthread_t *thread = (pthread_t *)(at + o->thread);
+		int error = pthread_create(thread, NULL, o->main, at);
+
+		if (error)
+			return -error;
+		pthread_setname_np(*thread, o->name);
+	}
+	return 0;
+}
+
+int daemon_start_threads(struct daemon *d)
+{
+	int error = start_others(d);
+
+	for (; error == 0 && d->n_running < d->n_workers; d->n_running++) {
+		char name[16];
+
+		error = -pthread_create(&d->worker_threads[d->n_running], NULL, worker_main,
+			d->workers[d->n_running]);
+		if (error)
+			break;
+		snprintf(name, sizeof(name), "io%u", d->n_running);
+		pthread_setname_np(d->worker_threads[d->n_running], name);
+	}
+	return error;
+}
+
+void daemon_stop_workers(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->n_running; i++) {
+		atomic_store_explicit(&d->workers[i]->stop, true, memory_order_release);
+		doorbell_ring(&d->workers[i]->bell);
+	}
+	for (unsigned i = 0; i < d->n_running; i++)
+		pthread_join(d->worker_threads[i], NULL);
+}
+
+void daemon_stop_others(struct daemon *d)
+{
+	while (d->threads > 0) {
+		const struct other *o = &others[--d->threads];
+		char *at = (char *)d + o->at;
+
+		atomic_store_explicit((_Atomic bool *)(at + o->stop), true, memory_order_release);
+		if (o->bell)
+			doorbell_ring((struct doorbell *)(at + o->bell));
+		pthread_join(*(pthread_t *)(at + o->thread), NULL);
+	}
+}
