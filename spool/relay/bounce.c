@@ -1,0 +1,245 @@
+#include "spool/relay/bounce.h"
+
+#include "base/mail_date.h"
+#include "base/queue_id.h"
+
+/* Fixed text, and what a recipient takes beside its address and reply, at most. */
+#define FIXED_MAX     4096u
+#define RECIPIENT_MAX (2 * (BOUNCE_ADDRESS_MAX + BOUNCE_REPLY_MAX) + 256u)
+#define LINE_MAX_QP   76u /* RFC 2045 §6.7 */
+/* Longer lines need an encoding (RFC 5322 §2.1.1). */
+#define LINE_MAX_PLAIN 998u
+
+bool bounce_may(const struct spool_envelope *e, bool anyone)
+{
+	if (e->reverse_path.len == 0 || e->flags & SPOOL_MAIL_RELAY)
+		return false;
+	return anyone || (e->flags & SPOOL_MAIL_SENDER_AUTHENTIC) != 0;
+}
+
+/* The header section, without the empty line, cut at a line's end if it is too long. */
+static struct bytes header_of(struct bytes content)
+{
+	size_t end = bytes_find_bytes(content, BYTES("\r\n\r\n"));
+	struct bytes header;
+
+	if (bytes_starts(content, BYTES("\r\n")))
+		return bytes_slice(content, 0, 0);
+	header = bytes_slice(content, 0, end < content.len ? end + 2 : content.len);
+	if (header.len > BOUNCE_HEADER_MAX)
+		header.len = BOUNCE_HEADER_MAX;
+	while (header.len > 0 && header.data[header.len - 1] != '\n')
+		header.len--;
+	return header;
+}
+
+/* What cannot stand in a line of 7-bit text is shown as a question mark. */
+static void put_safe(struct text *out, struct bytes value, size_t max)
+{
+	for (size_t i = 0; i < value.len && i < max; i++)
+		text_putc(out,
+			value.data[i] < ' ' || value.data[i] >= 0x7f ? '?' : (char)value.data[i]);
+}
+
+/* "5.1.1": class, subject and detail in digits, as far as RFC 3463 lets them grow. */
+static bool is_status(struct bytes status)
+{
+	unsigned part = 0, digits = 0;
+
+	for (size_t i = 0; i < status.len; i++) {
+		if (ascii_is_digit(status.data[i])) {
+			if (++digits > (part ? 3 : 1))
+				return false;
+		} else if (status.data[i] == '.' && digits) {
+			part++;
+			digits = 0;
+		} else {
+			return false;
+		}
+	}
+	return part == 2 && digits && (status.data[0] == '4' || status.data[0] == '5');
+}
+
+static void put_status(struct text *out, const struct bounce_recipient *r)
+{
+	struct bytes status = bytes_str(r->status);
+
+	if (r->expired)
+		text_put(out, BYTES("4.4.7")); /* delivery time expired */
+	else
+		text_put(out, is_status(status) ? status : BYTES("5.0.0"));
+}
+
+/* --- fields in front ------------------------------------------------------------------------ */
+
+static void put_boundary(struct text *out, const struct bounce *b)
+{
+	char id[QUEUE_ID_TEXT_SIZE];
+
+	/* No line of ours starts so: those of the original are encoded where they might. */
+	text_printf(out, "=_bounce_%s", queue_id_format(b->queue_id, id));
+}
+
+static void put_part(struct text *out, const struct bounce *b, const char *fields)
+{
+	text_put(out, BYTES("\r\n--"));
+	put_boundary(out, b);
+	text_printf(out, "\r\n%s\r\n", fields);
+}
+
+static void put_fields(struct text *out, const struct bounce *b)
+{
+	char id[QUEUE_ID_TEXT_SIZE];
+
+	text_put(out, BYTES("Date: "));
+	mail_date_put(out, b->now_unix_s);
+	text_printf(out, "\r\nFrom: Mail delivery <MAILER-DAEMON@%s>\r\nTo: <", b->hostname);
+	put_safe(out, b->reverse_path, BOUNCE_ADDRESS_MAX);
+	text_printf(out,
+		">\r\nMessage-ID: <%s@%s>\r\nSubject: Your mail could not be delivered\r\n"
+		"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+		"Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"",
+		queue_id_format(b->queue_id, id), b->hostname);
+	put_boundary(out, b);
+	text_put(out, BYTES("\"\r\n\r\nThis is a report in MIME format.\r\n"));
+}
+
+/* --- the parts ------------------------------------------------------------------------------ */
+
+static void put_words(struct text *out, const struct bounce *b)
+{
+	char id[QUEUE_ID_TEXT_SIZE];
+
+	put_part(out, b,
+		"Content-Type: text/plain; charset=us-ascii\r\nContent-Description: "
+		"Notification\r\n");
+	text_printf(out,
+		"This is the mail system at %s.\r\n\r\n"
+		"Your mail, known here as %s, could not be delivered to:\r\n",
+		b->hostname, queue_id_format(b->original_id, id));
+	for (uint32_t i = 0; i < b->n_recipients; i++) {
+		const struct bounce_recipient *r = &b->recipients[i];
+
+		text_put(out, BYTES("\r\n  <"));
+		put_safe(out, r->address, BOUNCE_ADDRESS_MAX);
+		text_put(out, r->expired
+				      ? BYTES(">\r\n    not in time; the last answer was:\r\n    ")
+				      : BYTES(">\r\n    "));
+		put_safe(out, bytes_str(r->reply), BOUNCE_REPLY_MAX);
+		text_put(out, BYTES("\r\n"));
+	}
+	text_put(out,
+		BYTES("\r\nIt will not be tried again. The header of your mail is attached.\r\n"));
+}
+
+/* Per-message fields, then those of each recipient (RFC 3464 §2.2, §2.3). */
+static void put_report(struct text *out, const struct bounce *b)
+{
+	char id[QUEUE_ID_TEXT_SIZE];
+
+	put_part(out, b,
+		"Content-Type: message/delivery-status\r\nContent-Description: Delivery "
+		"report\r\n");
+	text_printf(out,
+		"Reporting-MTA: dns; %s\r\nX-Postern-Queue-ID: %s\r\nArrival-Date: ", b->hostname,
+		queue_id_format(b->original_id, id));
+	mail_date_put(out, b->arrival_unix_s);
+	text_put(out, BYTES("\r\n"));
+	for (uint32_t i = 0; i < b->n_recipients; i++) {
+		const struct bounce_recipient *r = &b->recipients[i];
+
+		text_put(out, BYTES("\r\nFinal-Recipient: rfc822; "));
+		put_safe(out, r->address, BOUNCE_ADDRESS_MAX);
+		text_put(out, BYTES("\r\nAction: failed\r\nStatus: "));
+		put_status(out, r);
+		if (r->reply[0]) {
+			text_put(out, BYTES("\r\nDiagnostic-Code: smtp; "));
+			put_safe(out, bytes_str(r->reply), BOUNCE_REPLY_MAX);
+		}
+		text_put(out, BYTES("\r\n"));
+	}
+}
+
+/* Plain where that is possible: 7-bit, short lines, all ending in CRLF, none like a boundary. */
+static bool is_plain(struct bytes header)
+{
+	size_t line = 0;
+
+	for (size_t i = 0; i < header.len; i++) {
+		uint8_t c = header.data[i];
+		bool start = line == 0;
+
+		if (c == '\r' && i + 1 < header.len && header.data[i + 1] == '\n') {
+			line = 0;
+			i++;
+			continue;
+		}
+		if ((c < ' ' && c != '\t') || c >= 0x7f || ++line > LINE_MAX_PLAIN ||
+			(start && c == '-'))
+			return false;
+	}
+	return true;
+}
+
+/* Quoted-printable (RFC 2045 §6.7); line ends stay. */
+static void put_quoted(struct text *out, struct bytes b)
+{
+	size_t line = 0;
+
+	for (size_t i = 0; i < b.len; i++) {
+		uint8_t c = b.data[i];
+		bool eol = c == '\r' && i + 1 < b.len && b.data[i + 1] == '\n';
+		bool blank = (c == ' ' || c == '\t') && !(i + 1 < b.len && b.data[i + 1] == '\r');
+
+		if (eol) {
+			text_put(out, BYTES("\r\n"));
+			line = 0;
+			i++;
+			continue;
+		}
+		if (line + 3 >= LINE_MAX_QP) {
+			text_put(out, BYTES("=\r\n"));
+			line = 0;
+		}
+		if (blank || (c > ' ' && c < 0x7f && c != '=' && !(c == '-' && line == 0))) {
+			text_putc(out, (char)c);
+			line++;
+		} else {
+			text_printf(out, "=%02X", c);
+			line += 3;
+		}
+	}
+}
+
+static void put_original(struct text *out, const struct bounce *b)
+{
+	struct bytes header = header_of(b->content);
+
+	if (is_plain(header)) {
+		put_part(out, b, "Content-Type: text/rfc822-headers\r\n");
+		text_put(out, header);
+	} else {
+		put_part(out, b,
+			"Content-Type: text/rfc822-headers\r\n"
+			"Content-Transfer-Encoding: quoted-printable\r\n");
+		put_quoted(out, header);
+	}
+}
+
+size_t bounce_size_max(const struct bounce *b)
+{
+	/* Quoted, an octet takes three, and a line's end comes after 72 of them. */
+	return FIXED_MAX + 6 * strlen(b->hostname) + BOUNCE_ADDRESS_MAX +
+	       (size_t)b->n_recipients * RECIPIENT_MAX + 4 * (size_t)header_of(b->content).len;
+}
+
+void bounce_put(const struct bounce *b, struct text *out)
+{
+	put_fields(out, b);
+	put_words(out, b);
+	put_report(out, b);
+	put_original(out, b);
+	text_put(out, BYTES("\r\n--"));
+	put_boundary(out, b);
+	text_put(out, BYTES("--\r\n"));
+}

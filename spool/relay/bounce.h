@@ -1,0 +1,42 @@
+/*
+ * Delivery status notifications (RFC 3464 in the multipart/report of RFC 6522), without I/O: tells
+ * a sender for which recipients its mail failed, and why.
+ *
+ * Loops are impossible: a bounce has the null reverse-path and is marked SPOOL_MAIL_RELAY, and
+ * bounce_may() refuses both. Backscatter is not made either, unless the operator wants it: only a
+ * sender that has proved to be one is answered.
+ */
+#pragma once
+
+#include "spool/spool.h"
+
+/* Of the original's header section, so much goes back; the rest is cut at a line's end. */
+#define BOUNCE_HEADER_MAX 16384u
+/* Of an address or a reply, that much is told. */
+#define BOUNCE_ADDRESS_MAX 320u
+#define BOUNCE_REPLY_MAX   512u
+
+struct bounce_recipient {
+	struct bytes address;
+	const char *status; /* enhanced code, "5.1.1"; "" where there was none */
+	const char *reply;  /* the server's, "550 5.1.1 no such user" */
+	bool expired;       /* it was a temporary failure all the time */
+};
+
+struct bounce {
+	const char *hostname; /* ours */
+	uint64_t queue_id;    /* of the bounce itself: its Message-ID and boundary */
+	uint64_t now_unix_s;
+	uint64_t original_id, arrival_unix_s;
+	struct bytes reverse_path; /* of the original: to whom it goes */
+	struct bytes content;      /* of the original, of which the header section is looked for */
+	const struct bounce_recipient *recipients;
+	uint32_t n_recipients; /* at least one */
+};
+
+/* Whether a mail with this envelope may bounce; `anyone`: even if its sender is not authentic. */
+bool bounce_may(const struct spool_envelope *envelope, bool anyone);
+/* Octets that bounce_put() writes at most. */
+size_t bounce_size_max(const struct bounce *bounce);
+/* The whole mail, all of it 7-bit with CRLF and lines of at most 998 octets. */
+void bounce_put(const struct bounce *bounce, struct text *out);
