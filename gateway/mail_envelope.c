@@ -107,7 +107,34 @@ static bool make_client(struct mail *mail, const struct auth_verdict *verdict)
 	return mail->envelope.client.data != NULL;
 }
 
-static uint32_t envelope_flags(const struct mail *mail)
+/* `domain` is `of` or below it. */
+static bool is_within(struct bytes domain, struct bytes of)
+{
+	size_t more = domain.len - of.len;
+
+	return of.len > 0 && domain.len >= of.len &&
+	       bytes_eq_nocase(bytes_from(domain, more), of) &&
+	       (more == 0 || domain.data[more - 1] == '.');
+}
+
+/*
+ * Whether the reverse-path is the sender's own, so that a bounce hits nobody else: SPF passed for
+ * it, or DMARC for an author domain that it belongs to. A DMARC pass of some other domain says
+ * nothing: whoever forges a reverse-path may have an honest From.
+ */
+static bool is_authentic(const struct mail *mail, const struct auth_verdict *verdict)
+{
+	struct bytes domain = mail->session->smtp.transaction.reverse_path.domain;
+
+	if (domain.len == 0)
+		return false;
+	return (verdict->spf.result == AUTH_PASS && verdict->spf.scope == SPF_MFROM) ||
+	       (verdict->dmarc.result == AUTH_PASS &&
+		       (is_within(domain, verdict->dmarc.from_domain) ||
+			       is_within(domain, verdict->dmarc.org_domain)));
+}
+
+static uint32_t envelope_flags(const struct mail *mail, const struct auth_verdict *verdict)
 {
 	const struct smtp_session *smtp = &mail->session->smtp;
 	uint32_t flags = 0;
@@ -116,6 +143,8 @@ static uint32_t envelope_flags(const struct mail *mail)
 		flags |= SPOOL_MAIL_8BIT;
 	if (smtp->data.flaws & (SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF))
 		flags |= SPOOL_MAIL_BARE_EOL;
+	if (is_authentic(mail, verdict))
+		flags |= SPOOL_MAIL_SENDER_AUTHENTIC;
 	return flags;
 }
 
@@ -126,7 +155,7 @@ bool mail_envelope_make(struct mail *mail, const struct auth_verdict *verdict)
 	e->queue_id = mail->queue_id;
 	e->received_unix_us = mail->worker->now_unix_us;
 	e->content_octets = mail->octets;
-	e->flags = envelope_flags(mail);
+	e->flags = envelope_flags(mail, verdict);
 	e->reverse_path =
 		arena_dup(&mail->arena, mail->session->smtp.transaction.reverse_path.address);
 	e->quarantine_prepend = BYTES("X-Postern-Quarantine: yes\r\n");
