@@ -61,6 +61,8 @@ static int build_unprivileged(struct daemon *d, struct text *why)
 		error = daemon_join_spooler_and_delivery(d);
 	if (error == 0)
 		daemon_join_workers_and_spool(d);
+	if (error == 0)
+		error = daemon_access_start(d, why);
 	return error;
 }
 
@@ -124,6 +126,7 @@ static void take_down(struct daemon *d)
 		close(d->control);
 		unlink(d->config->control.socket);
 	}
+	daemon_access_end(d);
 	free_settings(d);
 	log_ring_fini(&d->events);
 	log_ring_fini(&d->spooler.events);

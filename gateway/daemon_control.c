@@ -130,6 +130,10 @@ const struct control_command daemon_commands[] = {
 	{"requeue", run_requeue},
 	{"delete", run_delete},
 	{"stats", run_stats},
+	{"deny", daemon_access_deny},
+	{"allow", daemon_access_allow},
+	{"access-remove", daemon_access_remove},
+	{"access-list", daemon_access_show},
 };
 
 const unsigned daemon_n_commands = sizeof(daemon_commands) / sizeof(daemon_commands[0]);

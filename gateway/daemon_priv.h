@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateway/daemon_access.h"
 #include "gateway/settings.h"
 #include "gateway/threads.h"
 
@@ -23,8 +24,9 @@ struct daemon {
 	struct delivery_thread delivery;
 	struct logger_thread logger;
 	struct log_ring events; /* of the main thread */
-	int control;            /* listening; -1: none */
-	unsigned threads;       /* of the others, started in the order of others[] */
+	struct daemon_access access;
+	int control;      /* listening; -1: none */
+	unsigned threads; /* of the others, started in the order of others[] */
 };
 
 void daemon_set_log_level(struct daemon *d, int level);

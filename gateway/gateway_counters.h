@@ -7,6 +7,7 @@
 	X(GATEWAY_CONNECTIONS, "smtp_connections", "connections accepted")                         \
 	X(GATEWAY_SESSIONS_FULL, "smtp_sessions_full", "connections refused: no session free")     \
 	X(GATEWAY_CLIENT_FULL, "smtp_client_full", "connections refused: too many of one client")  \
+	X(GATEWAY_DENIED, "smtp_denied", "connections cut: their network is kept out by hand")     \
 	X(GATEWAY_TIMEOUTS, "smtp_timeouts", "sessions closed for silence")                        \
 	X(GATEWAY_ODD_END, "smtp_odd_end", "sessions closed for silence after an odd end mark")    \
 	X(GATEWAY_SLOW, "smtp_slow", "sessions closed for content that came too slowly")           \

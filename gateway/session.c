@@ -64,6 +64,11 @@ static void session_abort(struct session *session, const char *reason)
 	session_free(session, reason);
 }
 
+void session_cut(struct session *session)
+{
+	session_abort(session, "denied");
+}
+
 static bool bare_lf_is_kept(const struct worker *worker, const struct ip_addr *peer)
 {
 	const struct config *config = worker->config;

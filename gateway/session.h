@@ -42,3 +42,6 @@ void session_timeout(struct session *session);
 void session_answer(struct session *session, const struct smtp_reply *reply, const char *text);
 /* Shutting down: 421 to those with no mail under way. False while it is still busy. */
 bool session_drain(struct session *session);
+
+/* Reset the connection, and drop the mail that it had not finished. */
+void session_cut(struct session *session);

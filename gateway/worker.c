@@ -111,6 +111,45 @@ void worker_fini(struct worker *worker)
 	doorbell_fini(&worker->bell);
 }
 
+/* --- who is kept out ----------------------------------------------------------------------------
+ */
+
+/* Packets of our own TCP are dropped before they come here; the kernel's sockets know no rules. */
+static bool is_denied(struct worker *worker, struct stream stream)
+{
+	struct ip_addr peer;
+
+	if (!worker->access)
+		return false;
+	stream.ops->peer(stream.conn, &peer);
+	if (!access_denies(worker->access, &peer, worker->now_us))
+		return false;
+	worker_count(worker, GATEWAY_DENIED);
+	return true;
+}
+
+/* Rules are for connections that are open too: their peers would wait for us, and we for them. */
+static void cut_denied(struct worker *worker)
+{
+	for (struct session *session = worker->open, *next; session; session = next) {
+		next = session->next;
+		if (!access_denies(worker->access, &session->peer, worker->now_us))
+			continue;
+		worker_count(worker, GATEWAY_DENIED);
+		session_cut(session);
+	}
+}
+
+static void take_access(struct worker *worker)
+{
+	if (!latest_is_new(&worker->new_access))
+		return;
+	worker->access = latest_take(&worker->new_access);
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		net_set_access(lcore_net(worker->lcores[i]), worker->access);
+	cut_denied(worker);
+}
+
 /* --- one poll round -----------------------------------------------------------------------------
  */
 
@@ -132,6 +171,8 @@ static void take_connection(struct worker *worker, struct stream stream, unsigne
 
 	if (!session && (ready & (TCP_READY_FAILED | TCP_READY_CLOSED)))
 		stream.ops->release(stream.conn);
+	else if (!session && is_denied(worker, stream))
+		stream_abort(stream);
 	else if (!session)
 		session = session_open(worker, stream);
 	if (session)
@@ -265,6 +306,7 @@ static unsigned poll_round(struct worker *worker)
 	worker_count(worker, GATEWAY_POLLS);
 	adopt(worker);
 	read_clocks(worker);
+	take_access(worker);
 	n = receive(worker);
 	n += take_dns(worker);
 	n += take_commits(worker);
@@ -299,7 +341,8 @@ static bool has_completions(const struct worker *worker)
 	for (unsigned i = 0; i < worker->n_lcores; i++)
 		if (lcore_has_work(worker->lcores[i]))
 			return true;
-	return !handoff_is_empty(worker->from_resolver) || !handoff_is_empty(worker->from_spooler);
+	return latest_is_new(&worker->new_access) || !handoff_is_empty(worker->from_resolver) ||
+	       !handoff_is_empty(worker->from_spooler);
 }
 
 /* DESIGN §3, Waiting: say so, look once more, then sleep until a device, the doorbell or a timer.

@@ -15,6 +15,7 @@
 #include "gateway/control/config.h"
 #include "gateway/gateway_counters.h"
 #include "gateway/handoff.h"
+#include "gateway/latest.h"
 #include "gateway/policy/clients.h"
 #include "gateway/policy/policy.h"
 #include "gateway/policy/recipients.h"
@@ -111,6 +112,8 @@ struct worker {
 
 	const struct settings *_Atomic offered; /* any thread: go over to them */
 	const struct settings *_Atomic adopted; /* those in use; NULL: what it was made from */
+	struct latest new_access;               /* who is kept out: struct access_table */
+	const struct access_table *access;      /* of it; NULL: nobody */
 	_Atomic bool stop;                      /* any thread: drain, then end */
 	bool draining;
 };

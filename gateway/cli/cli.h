@@ -11,8 +11,10 @@ struct cli_command {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct cli_command cli_allow;
 extern const struct cli_command cli_check;
 extern const struct cli_command cli_config;
+extern const struct cli_command cli_deny;
 extern const struct cli_command cli_dkim;
 extern const struct cli_command cli_queue;
 extern const struct cli_command cli_stats;

@@ -10,6 +10,8 @@ static const struct cli_command *const commands[] = {
 	&cli_dkim,
 	&cli_queue,
 	&cli_stats,
+	&cli_deny,
+	&cli_allow,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
