@@ -197,7 +197,9 @@ class Lab:
             "authserv_id": senders.GATEWAY_NAME,
             "postmaster": f"postmaster@{senders.DOMAIN}",
             "listen": [{"device": self._device(),
-                        "addresses": self._gateway_addresses(), "ports": [25]}],
+                        "addresses": self._gateway_addresses(), "ports": [25],
+                        # Whoever is not on the link is the client's to reach.
+                        "gateway": senders.CLIENT_IP}],
             "domains": [senders.DOMAIN],
             "recipients": {"file": f"{self.state}/recipients"},
             "dns": dns,
