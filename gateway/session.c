@@ -113,11 +113,11 @@ static bool send_out(struct session *session, const struct text *out)
 /* Send replies kept earlier; true when none are left. */
 static bool flush_rest(struct session *session)
 {
-	struct bytes rest = bytes_of(
-		session->rest + session->rest_from, session->rest_len - session->rest_from);
+	struct bytes rest;
 
 	if (session->rest_len == 0)
 		return true;
+	rest = bytes_of(session->rest + session->rest_from, session->rest_len - session->rest_from);
 	session->rest_from += (uint16_t)stream_send(session->stream, rest);
 	if (session->rest_from < session->rest_len)
 		return false;

@@ -298,14 +298,12 @@ static void adopt(struct worker *worker)
 	atomic_store_explicit(&worker->adopted, offered, memory_order_release);
 }
 
-/* Returns how much there was to do. */
-static unsigned poll_round(struct worker *worker)
+unsigned worker_round(struct worker *worker)
 {
 	unsigned n;
 
 	worker_count(worker, GATEWAY_POLLS);
 	adopt(worker);
-	read_clocks(worker);
 	take_access(worker);
 	n = receive(worker);
 	n += take_dns(worker);
@@ -391,8 +389,7 @@ static void listen_no_more(struct worker *worker)
 		kernel_port_unlisten(worker->kernel);
 }
 
-/* SIGTERM: 421 to the idle, finish what is in DATA (DESIGN §7). True when nothing is left. */
-static bool drain(struct worker *worker)
+bool worker_drain(struct worker *worker)
 {
 	unsigned left = 0;
 
@@ -422,14 +419,18 @@ void worker_run(struct worker *worker)
 	read_clocks(worker);
 	wheel_init(&worker->wheel, worker->now_us);
 	for (;;) {
-		idle = poll_round(worker) ? 0 : idle + 1;
-		if (atomic_load_explicit(&worker->stop, memory_order_acquire) && drain(worker))
+		read_clocks(worker);
+		idle = worker_round(worker) ? 0 : idle + 1;
+		if (atomic_load_explicit(&worker->stop, memory_order_acquire) &&
+			worker_drain(worker))
 			break;
 		if (idle > patience_rounds(worker) &&
 			worker->config->lcores.poll == CONFIG_POLL_ADAPTIVE)
 			sleep_until_work(worker);
 	}
 	/* What drain() said is still to go out. */
-	for (unsigned i = 0; i < IDLE_ROUNDS; i++)
-		poll_round(worker);
+	for (unsigned i = 0; i < IDLE_ROUNDS; i++) {
+		read_clocks(worker);
+		worker_round(worker);
+	}
 }

@@ -126,6 +126,12 @@ int worker_init(
 	struct worker *worker, unsigned index, const struct config *config, struct siphash_key key);
 void worker_fini(struct worker *worker);
 
+/* One poll round at the time that `now_us` and `now_unix_us` say. Returns how much there was to do.
+ */
+unsigned worker_round(struct worker *worker);
+/* To end: 421 to the idle, finish what is in DATA (DESIGN §7). True when nothing is left. */
+bool worker_drain(struct worker *worker);
+
 /* The thread main: poll rounds until `stop` was set and everything is drained. */
 void worker_run(struct worker *worker);
 
