@@ -26,18 +26,24 @@ static void delivery_return(struct daemon *d)
 /* --- queue --------------------------------------------------------------------------------------
  */
 
-static void print_status(void *arg, const struct delivery_status *status)
+static const char *state_word(enum delivery_state state)
 {
-	static const char *const states[] = {
+	static const char *const words[] = {
 #define X(name, word) [DELIVERY_##name] = word,
 		DELIVERY_STATES(X)
 #undef X
 	};
+
+	return words[state];
+}
+
+static void print_status(void *arg, const struct delivery_status *status)
+{
 	char id[QUEUE_ID_TEXT_SIZE];
 	FILE *out = arg;
 
 	queue_id_format(status->queue_id, id);
-	fprintf(out, "%s %s %u %llu %s\n", id, states[status->state], status->attempts,
+	fprintf(out, "%s %s %u %llu %s\n", id, state_word(status->state), status->attempts,
 		(unsigned long long)status->next_try_us, status->last_reply);
 }
 
@@ -122,6 +128,56 @@ static int run_stats(void *daemon, unsigned argc, const char *const *argv, FILE 
 	return 0;
 }
 
+/* --- traces -------------------------------------------------------------------------------------
+ */
+
+struct wanted {
+	uint64_t queue_id;
+	FILE *out;
+	bool found;
+};
+
+static void print_wanted(void *arg, const struct delivery_status *status)
+{
+	struct wanted *wanted = arg;
+
+	if (status->queue_id != wanted->queue_id)
+		return;
+	wanted->found = true;
+	fprintf(wanted->out, "in the queue: %s after %u attempts%s%s\n", state_word(status->state),
+		status->attempts, status->last_reply[0] ? ": " : "", status->last_reply);
+}
+
+static void print_trace(struct daemon *d, struct wanted *wanted)
+{
+	char buffer[TRACE_RING_TEXT];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	for (unsigned i = 0; i < d->n_workers && !wanted->found; i++)
+		wanted->found = d->workers[i]->traces &&
+				trace_ring_find(d->workers[i]->traces, wanted->queue_id, &text);
+	fwrite(buffer, 1, text.len, wanted->out);
+}
+
+/* "ID": what is remembered of a recent mail, and where it is in the queue. */
+static int run_trace(void *daemon, unsigned argc, const char *const *argv, FILE *out)
+{
+	struct daemon *d = daemon;
+	struct wanted wanted = {.out = out};
+
+	if (argc != 1 || queue_id_parse(bytes_str(argv[0]), &wanted.queue_id) != 0) {
+		fputs("name one queue id\n", out);
+		return -EINVAL;
+	}
+	print_trace(d, &wanted);
+	if (!wanted.found)
+		return -ENOENT;
+	delivery_list(delivery_borrow(d), print_wanted, &wanted);
+	delivery_return(d);
+	return 0;
+}
+
 const struct control_command daemon_commands[] = {
 	{"status", run_status},
 	{"hold", run_hold},
@@ -130,6 +186,7 @@ const struct control_command daemon_commands[] = {
 	{"requeue", run_requeue},
 	{"delete", run_delete},
 	{"stats", run_stats},
+	{"trace", run_trace},
 	{"deny", daemon_access_deny},
 	{"allow", daemon_access_allow},
 	{"access-remove", daemon_access_remove},

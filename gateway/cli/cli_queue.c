@@ -21,7 +21,8 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_queue = {
 	.name = "queue",
-	.synopsis = "list|show|hold|release|requeue|flush|delete [-j] [-c FILE] [ID... | ALL]",
+	.synopsis = "[-c FILE] [-j] [-s STATE] [-f FROM] [-t TO] "
+		    "list|show|hold|release|requeue|flush|delete [ID... | ALL]",
 	.help = "look at undelivered mail, hold it, try it now, or delete it",
 	.run = run,
 };
@@ -35,12 +36,18 @@ struct status {
 	char reply[REPLY_MAX];
 };
 
+/* What a listing leaves out; NULL: nothing. Addresses are matched in part, in any case. */
+struct filter {
+	const char *state, *from, *to;
+};
+
 struct listing {
 	struct status *statuses;
 	size_t n_statuses, room;
 	bool json;
 	unsigned n_wanted;
 	const uint64_t *wanted; /* none: all */
+	const struct filter *filter;
 	unsigned mails;
 	uint64_t octets;
 };
@@ -181,12 +188,37 @@ static void print_json(const struct spool_view *view, const struct status *statu
 	json_decref(mail);
 }
 
+static bool holds(struct bytes address, const char *part)
+{
+	size_t len = strlen(part);
+
+	for (size_t i = 0; i + len <= address.len; i++)
+		if (bytes_eq_nocase(bytes_slice(address, i, len), bytes_str(part)))
+			return true;
+	return false;
+}
+
+static bool passes(
+	const struct filter *filter, const struct spool_view *view, const struct status *status)
+{
+	const struct spool_envelope *e = &view->envelope;
+	uint32_t i = 0;
+
+	if (filter->state && strcmp(filter->state, state_of(view, status)) != 0)
+		return false;
+	if (filter->from && !holds(e->reverse_path, filter->from))
+		return false;
+	while (filter->to && i < e->n_recipients && !holds(e->recipients[i].address, filter->to))
+		i++;
+	return !filter->to || i < e->n_recipients;
+}
+
 static int list_one(void *arg, const struct spool_view *view)
 {
 	struct listing *listing = arg;
 	const struct status *status = find_status(listing, view->envelope.queue_id);
 
-	if (!is_wanted(listing, view->envelope.queue_id))
+	if (!is_wanted(listing, view->envelope.queue_id) || !passes(listing->filter, view, status))
 		return 0;
 	listing->mails++;
 	listing->octets += view->envelope.content_octets;
@@ -199,7 +231,10 @@ static int show_one(void *arg, const struct spool_view *view)
 {
 	struct listing *listing = arg;
 
-	if (list_one(listing, view), !is_wanted(listing, view->envelope.queue_id))
+	unsigned before = listing->mails;
+
+	list_one(listing, view);
+	if (listing->mails == before)
 		return 0;
 	putchar('\n');
 	fwrite(view->envelope.trace.data, 1, view->envelope.trace.len, stdout);
@@ -217,6 +252,7 @@ struct request {
 	const struct config *config;
 	unsigned argc;
 	char **argv;
+	struct filter filter;
 	bool json;
 };
 
@@ -249,6 +285,7 @@ static int look(const struct request *request, int (*one)(void *arg, const struc
 	int code = ids ? parse_ids(request, ids) : CLI_SOFTWARE;
 
 	listing->json = request->json;
+	listing->filter = &request->filter;
 	listing->wanted = ids;
 	listing->n_wanted = request->argc;
 	if (code == CLI_OK)
@@ -340,10 +377,13 @@ static int run(int argc, char **argv)
 	struct config *config;
 	int option, code;
 
-	while ((option = getopt(argc, argv, "c:j")) != -1) {
+	while ((option = getopt(argc, argv, "c:f:js:t:")) != -1) {
 		switch (option) {
 		case 'c': path = optarg; break;
+		case 'f': request.filter.from = optarg; break;
 		case 'j': request.json = true; break;
+		case 's': request.filter.state = optarg; break;
+		case 't': request.filter.to = optarg; break;
 		default: return cli_usage(&cli_queue, "that option is not known");
 		}
 	}

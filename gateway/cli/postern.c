@@ -10,6 +10,7 @@ static const struct cli_command *const commands[] = {
 	&cli_dkim,
 	&cli_queue,
 	&cli_stats,
+	&cli_trace,
 	&cli_deny,
 	&cli_allow,
 };
