@@ -20,6 +20,8 @@ struct lcore {
 	struct lcore_counters counters;
 	struct net *net;
 	struct tcp_stack *tcp;
+	struct capture *capture; /* NULL: none, as nearly always */
+	unsigned captured;       /* frames at the head of the transmit list that are in it */
 	uint64_t deadline_us;
 	uint64_t retry_us; /* when the device is asked again; UINT64_MAX if it took all */
 };
@@ -179,6 +181,15 @@ static void tell_news(struct lcore *l)
 	}
 }
 
+/* Frames as they are on the wire; the first `skip` were copied before. */
+static void copy_frames(
+	struct lcore *l, struct pkt *const *pkts, unsigned n, unsigned skip, uint64_t now_us)
+{
+	if (__builtin_expect(l->capture != NULL, 0) && n > skip)
+		counter_add(&l->counters.v[LCORE_CAPTURE_FULL],
+			capture_add(l->capture, pkts + skip, n - skip, now_us));
+}
+
 static void run_timers(struct lcore *l, uint64_t now_us)
 {
 	uint64_t net_us = net_timers(l->net, now_us), tcp_us = tcp_timers(l->tcp, now_us);
@@ -191,6 +202,7 @@ unsigned lcore_receive(struct lcore *lcore, uint64_t now_us)
 	struct pkt *pkts[PORT_BURST];
 	unsigned n = port_rx(lcore->port, lcore->queue, pkts, PORT_BURST);
 
+	copy_frames(lcore, pkts, n, 0, now_us);
 	for (unsigned i = 0; i < n; i++)
 		take(lcore, pkts[i], now_us);
 	if (lcore->mesh) {
@@ -211,7 +223,9 @@ unsigned lcore_send(struct lcore *lcore, uint64_t now_us)
 	run_timers(lcore, now_us); /* what the consumer did may have set some */
 	lcore->retry_us = UINT64_MAX;
 	while ((n = net_take_tx(lcore->net, pkts, PORT_BURST))) {
+		copy_frames(lcore, pkts, n, lcore->captured, now_us);
 		sent = port_tx(lcore->port, lcore->queue, pkts, n);
+		lcore->captured = n - sent;
 		total += sent;
 		if (sent < n) {
 			net_untake_tx(lcore->net, pkts + sent, n - sent);
@@ -221,6 +235,11 @@ unsigned lcore_send(struct lcore *lcore, uint64_t now_us)
 		}
 	}
 	return total;
+}
+
+void lcore_set_capture(struct lcore *lcore, struct capture *capture)
+{
+	lcore->capture = capture;
 }
 
 uint64_t lcore_next_deadline_us(const struct lcore *lcore)

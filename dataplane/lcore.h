@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dataplane/lcore_mesh.h"
+#include "dataplane/net/capture.h"
 #include "dataplane/net/net.h"
 #include "dataplane/port/port.h"
 #include "dataplane/tcp/tcp.h"
@@ -38,6 +39,8 @@ const struct counter_block *lcore_counters(const struct lcore *lcore);
 unsigned lcore_receive(struct lcore *lcore, uint64_t now_us);
 /* Flush TCP and hand frames to the device. Returns the packets sent. */
 unsigned lcore_send(struct lcore *lcore, uint64_t now_us);
+/* Copy frames into `capture` from now on; NULL: no more. */
+void lcore_set_capture(struct lcore *lcore, struct capture *capture);
 /* The next time lcore_receive() must run even if no packet comes. */
 uint64_t lcore_next_deadline_us(const struct lcore *lcore);
 

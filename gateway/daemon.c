@@ -127,6 +127,7 @@ static void take_down(struct daemon *d)
 		unlink(d->config->control.socket);
 	}
 	daemon_access_end(d);
+	daemon_capture_end(d);
 	free_settings(d);
 	log_ring_fini(&d->events);
 	log_ring_fini(&d->spooler.events);

@@ -191,6 +191,9 @@ const struct control_command daemon_commands[] = {
 	{"allow", daemon_access_allow},
 	{"access-remove", daemon_access_remove},
 	{"access-list", daemon_access_show},
+	{"capture-start", daemon_capture_start},
+	{"capture-read", daemon_capture_read},
+	{"capture-stop", daemon_capture_stop},
 };
 
 const unsigned daemon_n_commands = sizeof(daemon_commands) / sizeof(daemon_commands[0]);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gateway/daemon_access.h"
+#include "gateway/daemon_capture.h"
 #include "gateway/settings.h"
 #include "gateway/threads.h"
 
@@ -25,6 +26,7 @@ struct daemon {
 	struct logger_thread logger;
 	struct log_ring events; /* of the main thread */
 	struct daemon_access access;
+	struct daemon_capture capture;
 	int control;      /* listening; -1: none */
 	unsigned threads; /* of the others, started in the order of others[] */
 };

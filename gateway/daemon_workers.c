@@ -179,6 +179,7 @@ static void register_counters(struct daemon *d, struct worker *worker)
 	counters_register(&d->counters, auth_counters(worker->auth));
 	for (unsigned i = 0; i < worker->n_lcores; i++) {
 		counters_register(&d->counters, net_counters(lcore_net(worker->lcores[i])));
+		counters_register(&d->counters, lcore_counters(worker->lcores[i]));
 		counters_register(&d->counters, tcp_counters(lcore_tcp(worker->lcores[i])));
 	}
 }

@@ -10,12 +10,12 @@
  * given earlier may be freed once latest_is_taken().
  */
 struct latest {
-	_Atomic(const void *) given;
-	_Atomic(const void *) taken;
+	_Atomic(void *) given;
+	_Atomic(void *) taken;
 };
 
 /* Giver. Ring the taker's doorbell after it. */
-static inline void latest_give(struct latest *latest, const void *thing)
+static inline void latest_give(struct latest *latest, void *thing)
 {
 	atomic_store_explicit(&latest->given, thing, memory_order_release);
 }
@@ -35,9 +35,9 @@ static inline bool latest_is_new(const struct latest *latest)
 }
 
 /* Taker: from now on it uses what this returns, and looks at the one before no more. */
-static inline const void *latest_take(struct latest *latest)
+static inline void *latest_take(struct latest *latest)
 {
-	const void *thing = atomic_load_explicit(&latest->given, memory_order_acquire);
+	void *thing = atomic_load_explicit(&latest->given, memory_order_acquire);
 
 	atomic_store_explicit(&latest->taken, thing, memory_order_release);
 	return thing;

@@ -150,6 +150,20 @@ static void take_access(struct worker *worker)
 	cut_denied(worker);
 }
 
+/* --- what is captured ----------------------------------------------------------------------------
+ */
+
+static void take_capture(struct worker *worker)
+{
+	struct capture *capture;
+
+	if (!latest_is_new(&worker->new_capture))
+		return;
+	capture = latest_take(&worker->new_capture);
+	for (unsigned i = 0; i < worker->n_lcores; i++)
+		lcore_set_capture(worker->lcores[i], capture);
+}
+
 /* --- one poll round -----------------------------------------------------------------------------
  */
 
@@ -305,6 +319,7 @@ unsigned worker_round(struct worker *worker)
 	worker_count(worker, GATEWAY_POLLS);
 	adopt(worker);
 	take_access(worker);
+	take_capture(worker);
 	n = receive(worker);
 	n += take_dns(worker);
 	n += take_commits(worker);
@@ -339,8 +354,8 @@ static bool has_completions(const struct worker *worker)
 	for (unsigned i = 0; i < worker->n_lcores; i++)
 		if (lcore_has_work(worker->lcores[i]))
 			return true;
-	return latest_is_new(&worker->new_access) || !handoff_is_empty(worker->from_resolver) ||
-	       !handoff_is_empty(worker->from_spooler);
+	return latest_is_new(&worker->new_access) || latest_is_new(&worker->new_capture) ||
+	       !handoff_is_empty(worker->from_resolver) || !handoff_is_empty(worker->from_spooler);
 }
 
 /* DESIGN §3, Waiting: say so, look once more, then sleep until a device, the doorbell or a timer.

@@ -113,6 +113,7 @@ struct worker {
 	const struct settings *_Atomic offered; /* any thread: go over to them */
 	const struct settings *_Atomic adopted; /* those in use; NULL: what it was made from */
 	struct latest new_access;               /* who is kept out: struct access_table */
+	struct latest new_capture;              /* to copy packets into: struct capture */
 	const struct access_table *access;      /* of it; NULL: nobody */
 	_Atomic bool stop;                      /* any thread: drain, then end */
 	bool draining;

@@ -13,6 +13,7 @@ static const struct cli_command *const commands[] = {
 	&cli_trace,
 	&cli_deny,
 	&cli_allow,
+	&cli_capture,
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
