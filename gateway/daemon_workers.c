@@ -17,7 +17,7 @@ static struct net_config net_of(const struct config_listen *listen, const uint64
 		.hash_key = {key[0], key[1]},
 	};
 
-	memcpy(net.addresses, listen->addresses, sizeof(net.addresses));
+	memcpy(net.addresses, listen->addresses, sizeof(listen->addresses));
 	return net;
 }
 

@@ -52,7 +52,7 @@ static const struct entry entries[] = {
 		"our own stack on memif:client,PATH, af_packet:IF, af_xdp:IF or tap:NAME; without: "
 		"kernel sockets"},
 	{NULL, "address", "ADDRESS/LENGTH", CIDR_OF_OURS, 0, 0, 0, NULL,
-		"own stack: our address on the device; several for both families"},
+		"own stack: our address on the device; several: one of them for each connection"},
 	{NULL, "gateway", "ADDRESS", GATEWAY, 0, 0, 0, NULL, "own stack: for what is not on link"},
 	{NULL, "memory", "MIB", NUMBER, AT(memory_mb), 64, 65536, "128",
 		"own stack: memory for packets"},

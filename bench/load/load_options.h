@@ -4,7 +4,7 @@
 #include "base/bytes.h"
 #include "base/ip_addr.h"
 
-#define LOAD_MAX_ADDRESSES 8u
+#define LOAD_MAX_ADDRESSES 32u
 #define LOAD_MAX_SOURCES   64u
 
 /* None of these may be passed: the generator is to end what it begins, on the machine it is on. */

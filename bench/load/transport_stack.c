@@ -40,6 +40,7 @@ struct transport_stack {
 	struct lcore *lcore;
 	int fds[PORT_MAX_FDS];
 	unsigned n_fds, idle;
+	uint32_t choice; /* of an address */
 	uint64_t now_us;
 	struct stack_conn *spare; /* handles that were used before */
 	struct flood_syn flood;
@@ -79,18 +80,39 @@ static int connect_error(int rc)
 	}
 }
 
+/*
+ * Each address has as many connections as it has ports. Not in turn: the stack tries ports in turn,
+ * and of the two together each address would see a few only.
+ */
+static const struct ip_addr *some_address(struct transport_stack *s)
+{
+	const struct load_options *o = s->options;
+	unsigned first;
+
+	s->choice = s->choice * 1664525u + 1013904223u; /* Numerical Recipes' generator */
+	first = (s->choice >> 16) % o->n_addresses;
+	for (unsigned i = 0; i < o->n_addresses; i++) {
+		const struct ip_addr *ours = &o->addresses[(first + i) % o->n_addresses].addr;
+
+		if (ip_addr_is_v4(ours) == ip_addr_is_v4(&o->server))
+			return ours;
+	}
+	return NULL;
+}
+
 static int stack_connect(struct transport *t, void *user, uint64_t now_us, void **conn)
 {
 	struct transport_stack *s = self_of(t);
 	const struct load_options *o = s->options;
-	struct stack_conn *c = new_conn(s);
+	const struct ip_addr *local = some_address(s);
+	struct stack_conn *c = local ? new_conn(s) : NULL;
 	int rc;
 
 	if (!c)
-		return TRANSPORT_FAIL(LOAD_NO_MEMORY);
+		return TRANSPORT_FAIL(local ? LOAD_NO_MEMORY : LOAD_UNREACHABLE);
 	c->user = user;
-	rc = tcp_connect(
-		lcore_tcp(s->lcore), &o->server, (uint16_t)o->port, WINDOW, now_us, &c->tcp);
+	rc = tcp_connect_from(
+		lcore_tcp(s->lcore), local, &o->server, (uint16_t)o->port, WINDOW, now_us, &c->tcp);
 	if (rc < 0) {
 		put_conn(s, c);
 		return connect_error(rc);

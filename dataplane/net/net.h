@@ -13,7 +13,7 @@
  * gather on a list. It never touches a port, a clock or the heap.
  */
 
-#define NET_MAX_ADDRESSES 8
+#define NET_MAX_ADDRESSES 32
 
 struct net_config {
 	uint8_t mac[6];

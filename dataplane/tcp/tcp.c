@@ -157,14 +157,15 @@ static bool choose_port(struct tcp_stack *stack, struct tcp_tuple *tuple)
 	return false;
 }
 
-int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t port,
-	uint32_t receive_window, uint64_t now_us, struct tcp_conn **out)
+int tcp_connect_from(struct tcp_stack *stack, const struct ip_addr *local,
+	const struct ip_addr *peer, uint16_t port, uint32_t receive_window, uint64_t now_us,
+	struct tcp_conn **out)
 {
-	struct tcp_tuple tuple = {.peer = *peer, .peer_port = port};
+	struct tcp_tuple tuple = {.local = *local, .peer = *peer, .peer_port = port};
 	struct tcp_conn *conn;
 
 	stack->now_us = now_us;
-	if (!net_source_for(stack->net, peer, &tuple.local))
+	if (ip_addr_is_v4(local) != ip_addr_is_v4(peer))
 		return -ENETUNREACH;
 	if (!choose_port(stack, &tuple))
 		return -EADDRNOTAVAIL;
@@ -183,6 +184,16 @@ int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t po
 	tcp_timer_sync(conn);
 	*out = conn;
 	return 0;
+}
+
+int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t port,
+	uint32_t receive_window, uint64_t now_us, struct tcp_conn **out)
+{
+	struct ip_addr local;
+
+	if (!net_source_for(stack->net, peer, &local))
+		return -ENETUNREACH;
+	return tcp_connect_from(stack, &local, peer, port, receive_window, now_us, out);
 }
 
 /* --- the poll round --- */

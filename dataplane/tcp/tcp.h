@@ -77,6 +77,10 @@ void tcp_unlisten(struct tcp_stack *stack, uint16_t port);
  * -ENETUNREACH. */
 int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t port,
 	uint32_t receive_window, uint64_t now_us, struct tcp_conn **out);
+/* The same from one of our addresses, which the caller chose. */
+int tcp_connect_from(struct tcp_stack *stack, const struct ip_addr *local,
+	const struct ip_addr *peer, uint16_t port, uint32_t receive_window, uint64_t now_us,
+	struct tcp_conn **out);
 
 /*
  * The next connection, accepted (but not by a cookie, which is its own number) or opened, begins at

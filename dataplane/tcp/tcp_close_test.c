@@ -151,6 +151,29 @@ static void no_address_of_the_family_is_unreachable(void **state)
 	rig_fini(&r);
 }
 
+static void opens_from_the_address_it_is_told(void **state)
+{
+	uint8_t octets[16] = {0x20, 0x01};
+	struct ip_addr v6 = ip_addr_v6(octets), local;
+	struct tcp_conn *conn;
+	uint16_t port;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, NULL, 4096);
+	dial(&r);
+	tcp_local(r.conn, &local, &port);
+	local.octets[15] ^= 1;
+	assert_int_equal(
+		tcp_connect_from(r.stack, &local, &r.w.nets[0].addr, 25, 4096, r.w.now_us, &conn),
+		0);
+	assert_true(ip_addr_eq(&conn->tuple.local, &local));
+	assert_int_equal(
+		tcp_connect_from(r.stack, &v6, &r.w.nets[0].addr, 25, 4096, r.w.now_us, &conn),
+		-ENETUNREACH);
+	rig_fini(&r);
+}
+
 /* --- closing --- */
 
 static void half_closed_connection_goes_on_sending(void **state)
@@ -498,6 +521,7 @@ int main(void)
 		cmocka_unit_test(both_may_open_at_once),
 		cmocka_unit_test(abandoned_open_sends_no_rst),
 		cmocka_unit_test(no_address_of_the_family_is_unreachable),
+		cmocka_unit_test(opens_from_the_address_it_is_told),
 		cmocka_unit_test(half_closed_connection_goes_on_sending),
 		cmocka_unit_test(we_may_shut_first_and_go_on_reading),
 		cmocka_unit_test(both_may_close_at_once),
