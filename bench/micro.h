@@ -19,8 +19,16 @@ struct micro {
 	void (*teardown)(void *state);
 	unsigned size; /* the benchmark's own */
 	bool wall;     /* time by the clock: it waits; else by the CPU time of the thread */
+	/*
+	 * CPU time that each side has used so far, where the work is not this thread's alone; NULL:
+	 * it is.
+	 */
+	double (*ours_ns)(void *state);
+	double (*reference_ns)(void *state);
+	unsigned turn_ms; /* of each side; 0: 20 */
 };
 
 extern const struct micro micro_rsa_1024, micro_rsa_2048, micro_rsa_4096;
 extern const struct micro micro_log_append;
+extern const struct micro micro_tcp_rx, micro_tcp_conn;
 extern const struct micro micro_sha256, micro_canon, micro_dkim_mail;

@@ -18,28 +18,39 @@ static const struct micro *const micros[] = {
 	&micro_sha256,
 	&micro_canon,
 	&micro_dkim_mail,
+	&micro_tcp_rx,
+	&micro_tcp_conn,
 };
 #define N_MICROS (sizeof(micros) / sizeof(micros[0]))
 
 #define TURNS   41
-#define TURN_NS 20000000.0 /* of each side */
+#define TURN_MS 20 /* of each side */
 
-static double now_ns(const struct micro *micro)
+struct side {
+	uint64_t (*work)(void *state);
+	double (*used_ns)(void *state);
+};
+
+static double now_ns(const struct micro *micro, const struct side *side, void *state)
 {
 	struct timespec t;
+
+	if (side->used_ns)
+		return side->used_ns(state);
 	clock_gettime(micro->wall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
 /* Units a second. */
-static double measure(const struct micro *micro, uint64_t (*work)(void *state), void *state)
+static double measure(const struct micro *micro, const struct side *side, void *state)
 {
+	double turn_ns = (micro->turn_ms ? micro->turn_ms : TURN_MS) * 1e6;
 	uint64_t units = 0;
-	double start = now_ns(micro), end;
+	double start = now_ns(micro, side, state), end;
 	do {
-		units += work(state);
-		end = now_ns(micro);
-	} while (end - start < TURN_NS);
+		units += side->work(state);
+		end = now_ns(micro, side, state);
+	} while (end - start < turn_ns);
 	return (double)units * 1e9 / (end - start);
 }
 
@@ -58,15 +69,17 @@ static double median(double *values)
 static int run(const struct micro *micro, bool json)
 {
 	double ours[TURNS], reference[TURNS], ratio[TURNS];
+	const struct side our_side = {micro->ours, micro->ours_ns},
+			  other_side = {micro->reference, micro->reference_ns};
 	void *state = micro->setup(micro);
 
 	if (!state)
 		return EX_UNAVAILABLE;
-	measure(micro, micro->ours, state); /* warm */
-	measure(micro, micro->reference, state);
+	measure(micro, &our_side, state); /* warm */
+	measure(micro, &other_side, state);
 	for (int i = 0; i < TURNS; i++) {
-		ours[i] = measure(micro, micro->ours, state);
-		reference[i] = measure(micro, micro->reference, state);
+		ours[i] = measure(micro, &our_side, state);
+		reference[i] = measure(micro, &other_side, state);
 		ratio[i] = ours[i] / reference[i];
 	}
 	micro->teardown(state);
