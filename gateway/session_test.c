@@ -1,4 +1,4 @@
-#include "gateway/session_fakes.h"
+#include "gateway/fake_session.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -70,7 +70,8 @@ const struct config_key config_keys[] = {
 		"listen:\n  - device: tap\n    addresses: [192.0.2.2/24, \"2001:db8::2/64\"]\n"
 		"    gateway: 192.0.2.1\n    ports: [25]\n",
 		"Devices and the addresses and ports of ours on them. device: tap, tap:NAME, "
-		"af_packet:INTERFACE, af_xdp:INTERFACE, af_xdp-shared:INTERFACE, memif:PATH, "
+		"af_packet:INTERFACE, af_xdp:INTERFACE, af_xdp-shared:INTERFACE, "
+		"memif:server,PATH, "
 		"pci:ADDRESS, or kernel for "
 		"senders on this machine."),
 	LIST("domains", CONFIG_LIST_DOMAINS, true, "domains: [example.org]\n",

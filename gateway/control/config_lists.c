@@ -181,7 +181,7 @@ static void read_device(
 	if (!device_is_known(text))
 		config_fail(reader, node,
 			"is no device: write tap, tap:NAME, af_packet:INTERFACE, af_xdp:INTERFACE, "
-			"af_xdp-shared:INTERFACE, memif:PATH, pci:ADDRESS or kernel");
+			"af_xdp-shared:INTERFACE, memif:server,PATH, pci:ADDRESS or kernel");
 	listen->device = config_own(reader->config, text, false);
 }
 

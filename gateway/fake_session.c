@@ -1,4 +1,4 @@
-#include "gateway/session_fakes.h"
+#include "gateway/fake_session.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
