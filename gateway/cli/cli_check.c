@@ -1,3 +1,4 @@
+#include "gateway/cli/check_machine.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/cli_config.h"
 #include "gateway/control/config_report.h"
@@ -84,7 +85,7 @@ static int run(int argc, char **argv)
 	config = cli_config_load(path);
 	if (!config)
 		return CLI_CONFIG;
-	code = check_files(path, config) ? CLI_OK : CLI_CONFIG;
+	code = check_files(path, config) && check_machine(path, config) ? CLI_OK : CLI_CONFIG;
 	if (code == CLI_OK) {
 		memory_plan_print(config, stdout);
 		printf("%s is good\n", path);

@@ -272,7 +272,8 @@ static int scan(const struct request *request, struct listing *listing,
 
 	text_init(&why, buffer, sizeof(buffer));
 	control_ask(request->config->control.socket, "status", take_status, listing);
-	qsort(listing->statuses, listing->n_statuses, sizeof(*listing->statuses), compare);
+	if (listing->n_statuses > 0)
+		qsort(listing->statuses, listing->n_statuses, sizeof(*listing->statuses), compare);
 	if (spool_log_scan(request->config->spool.path, one, listing, &why) != 0)
 		return cli_fail(CLI_FILE, "%s", text_str(&why));
 	return CLI_OK;

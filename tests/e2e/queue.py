@@ -27,8 +27,11 @@ class Queue:
         return self.here.gateway.tool("queue", "-c", self.here.gateway.config, *words, check=False)
 
     def list(self, *words):
-        lines = self("-j", "list", *words).splitlines()
-        return {mail["id"]: mail for mail in map(json.loads, lines)}
+        said = self("-j", "list", *words)
+        try:
+            return {mail["id"]: mail for mail in map(json.loads, said.splitlines())}
+        except ValueError:
+            raise proc.LabError(f"queue list -j printed no JSON: {said}", "see there") from None
 
     def states(self):
         return {queue_id: mail["state"] for queue_id, mail in self.list().items()}
