@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from labkit import packets, tap, tcp_server  # noqa: E402
 from labkit.packets import ACK, FIN, MOD, PSH, RST, SYN, URG, names  # noqa: E402
-from labkit.scripts import CLOSED_PORT, OPTIONS, PEER, World  # noqa: E402
+from labkit.scripts import CLOSED_PORT, FIRST_PORT, OPTIONS, PEER, World  # noqa: E402
 from labkit.tcp_server import Refused  # noqa: E402
 
 LIMIT_S = 400
@@ -678,7 +678,8 @@ def survives_segments_at_random(w):
                 w.server.abort(number)
                 flow, number = w.opened(PORT)
         near = rng.choice((0, 0, 1, -1, 5, 1000, 70000, 1 << 31))
-        w.peer.send(rng.choice((flow.sport, flow.sport, rng.randrange(65536))),
+        # Ports below those that other cases take: what is left open there must not meet them.
+        w.peer.send(rng.choice((flow.sport, flow.sport, rng.randrange(FIRST_PORT))),
                     rng.choice((PORT, PORT, PORT, rng.randrange(65536))),
                     flow.snd + rng.choice((near, -near, rng.randrange(MOD))),
                     flow.rcv + rng.choice((0, 0, near, -near, rng.randrange(MOD))),

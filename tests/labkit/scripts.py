@@ -5,6 +5,7 @@ from .packets import ACK, FIN, MOD, RST, SYN, names
 
 PEER = "10.79.0.77"
 CLOSED_PORT = 9  # nobody listens there: its answer shows that all before it was dealt with
+FIRST_PORT = 20000  # of the peer; each flow has one of its own
 OPTIONS = packets.mss(1460) + packets.SACK_OK + packets.wscale(7)
 
 
@@ -14,7 +15,7 @@ class World:
     def __init__(self, server):
         self.server = server
         self.peer = packets.Peer(server.ns, server.device, PEER, tcp_server.ADDRESS)
-        self.next_port = 20000
+        self.next_port = FIRST_PORT
 
     def close(self):
         self.peer.close()
