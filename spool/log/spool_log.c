@@ -467,24 +467,47 @@ static int visit(struct spool_log *log, int (*fn)(void *, const struct spool_vie
 	return r;
 }
 
-int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view), void *arg,
-	struct text *why)
+static int scan_once(const char *path, int (*fn)(void *arg, const struct spool_view *view),
+	void *arg, struct text *why, bool *reading)
 {
 	struct spool_log_config config = {.path = path};
 	struct recover_files files = {0};
 	struct spool_log *log = log_new(&config, NULL);
 	int r;
 
+	*reading = false;
 	if (!log) {
 		text_printf(why, "no memory for the log");
 		return -ENOMEM;
 	}
 	r = open_dir(log, path, false, why);
-	if (r == 0)
+	if (r == 0) {
+		*reading = true;
 		r = recover(log, &files, why);
-	if (r == 0)
+	}
+	if (r == 0) {
+		*reading = false;
 		r = visit(log, fn, arg);
+	}
 	recover_files_free(&files);
 	log_free(log);
+	return r;
+}
+
+/* A running daemon removes segments that are done with; one may go between being listed and being
+ * read. */
+#define SCAN_TRIES 20
+
+int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view), void *arg,
+	struct text *why)
+{
+	size_t len = why->len;
+	bool reading = true;
+	int r = -ENOENT;
+
+	for (unsigned i = 0; i < SCAN_TRIES && reading && r == -ENOENT; i++) {
+		why->len = len;
+		r = scan_once(path, fn, arg, why, &reading);
+	}
 	return r;
 }
