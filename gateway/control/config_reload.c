@@ -30,9 +30,11 @@ static const char *const live[] = {
 	"recipients.file",
 };
 
+const unsigned config_reload_n_live = sizeof(live) / sizeof(live[0]);
+
 bool config_reload_is_live(const char *path)
 {
-	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
+	for (size_t i = 0; i < config_reload_n_live; i++)
 		if (strcmp(live[i], path) == 0)
 			return true;
 	return false;

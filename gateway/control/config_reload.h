@@ -9,6 +9,7 @@
 
 /* A key of config_keys, by its path. */
 bool config_reload_is_live(const char *path);
+extern const unsigned config_reload_n_live;
 
 /* Calls `fn` for every key that needs a restart and differs. Returns how many. */
 unsigned config_reload_differences(const struct config *old, const struct config *new,
