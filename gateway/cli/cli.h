@@ -17,6 +17,7 @@ extern const struct cli_command cli_check;
 extern const struct cli_command cli_config;
 extern const struct cli_command cli_deny;
 extern const struct cli_command cli_dkim;
+extern const struct cli_command cli_dns;
 extern const struct cli_command cli_queue;
 extern const struct cli_command cli_stats;
 extern const struct cli_command cli_trace;
@@ -25,11 +26,13 @@ extern const struct cli_command cli_verify;
 /* As sysexits.h has them. */
 enum cli_exit {
 	CLI_OK = 0,
-	CLI_USAGE = 64,    /* the command line */
-	CLI_DATA = 65,     /* what is in the input */
-	CLI_FILE = 66,     /* a file that cannot be read or used */
-	CLI_CONFIG = 78,   /* the configuration */
-	CLI_SOFTWARE = 70, /* memory, and what should not be */
+	CLI_FOUND = 1,      /* what was looked for: something is wrong with what was checked */
+	CLI_USAGE = 64,     /* the command line */
+	CLI_DATA = 65,      /* what is in the input */
+	CLI_FILE = 66,      /* a file that cannot be read or used */
+	CLI_TEMPORARY = 75, /* no answer now; later perhaps */
+	CLI_CONFIG = 78,    /* the configuration */
+	CLI_SOFTWARE = 70,  /* memory, and what should not be */
 };
 
 /* One line on stderr, "postern: ..."; returns `code`. */

@@ -1,4 +1,3 @@
-#include "auth/dns/resolver.h"
 #include "auth/pipeline.h"
 #include "base/clock.h"
 #include "gateway/cli/cli.h"
@@ -133,29 +132,11 @@ static int open_message(struct verify *verify)
 
 static int open_dns(struct verify *verify)
 {
-	const struct config *config = verify->config;
-	struct resolver_config network = {
-		.mode = RESOLVER_RECURSIVE,
-		.root_key = "/usr/share/dns/root.key",
-		.timeout_ms = 20000,
-		.max_open = 256,
-	};
-	const char *zone = verify->options.zone;
 	char room[512];
 	struct text why;
 
-	if (config) {
-		zone = zone ? zone : config->dns.zone;
-		network.mode = config->dns.n_forward > 0 ? RESOLVER_FORWARD : RESOLVER_RECURSIVE;
-		memcpy(network.forward, config->dns.forward, sizeof(network.forward));
-		network.n_forward = config->dns.n_forward;
-		network.root_key = config->dns.root_key;
-		network.timeout_ms = config->dns.timeout_ms;
-	} else if (access(network.root_key, R_OK) != 0) {
-		network.root_key = NULL;
-	}
 	text_init(&why, room, sizeof(room));
-	int error = verify_dns_new(zone, &network, &verify->dns, &why);
+	int error = verify_dns_new(verify->options.zone, verify->config, &verify->dns, &why);
 	if (error)
 		return cli_fail(CLI_FILE, "%s", why.len > 0 ? text_str(&why) : strerror(-error));
 	return CLI_OK;

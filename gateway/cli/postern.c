@@ -8,6 +8,7 @@ static const struct cli_command *const commands[] = {
 	&cli_check,
 	&cli_config,
 	&cli_dkim,
+	&cli_dns,
 	&cli_queue,
 	&cli_stats,
 	&cli_trace,

@@ -4,20 +4,26 @@
 #include "auth/dns/resolver.h"
 #include "base/clock.h"
 #include "base/epoch.h"
+#include "gateway/control/config.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define WAIT_MS     100
 #define CACHE_BYTES (4u << 20)
+#define TIMEOUT_MS  20000
+#define OPEN_MAX    256
+#define ROOT_KEY    "/usr/share/dns/root.key"
 
 struct verify_dns {
 	struct dns_zone *zone; /* NULL: the network */
 	struct epoch epoch;
 	struct dns_cache *cache;
 	struct resolver *resolver;
-	struct auth_engine *engine; /* that asks */
+	struct auth_engine *engine; /* that asks; NULL: verify_dns_ask() does */
+	const struct dns_answer *got;
 	unsigned answered;
 };
 
@@ -27,9 +33,13 @@ static void on_answer(
 	struct verify_dns *dns = arg;
 	struct auth_ref ref = {token->slot, token->generation};
 
+	dns->answered++;
+	if (!dns->engine) {
+		dns->got = answer;
+		return;
+	}
 	auth_engine_answer(dns->engine, ref, token->index, answer, clock_mono_us());
 	dns_answer_release(answer);
-	dns->answered++;
 }
 
 static int open_network(
@@ -49,15 +59,37 @@ static int open_network(
 	return error;
 }
 
-int verify_dns_new(const char *zone, const struct resolver_config *network, struct verify_dns **out,
-	struct text *why)
+static struct resolver_config network_of(const struct config *config)
+{
+	struct resolver_config network = {
+		.mode = RESOLVER_RECURSIVE,
+		.root_key = access(ROOT_KEY, R_OK) == 0 ? ROOT_KEY : NULL,
+		.timeout_ms = TIMEOUT_MS,
+		.max_open = OPEN_MAX,
+	};
+
+	if (!config)
+		return network;
+	network.mode = config->dns.n_forward > 0 ? RESOLVER_FORWARD : RESOLVER_RECURSIVE;
+	memcpy(network.forward, config->dns.forward, sizeof(network.forward));
+	network.n_forward = config->dns.n_forward;
+	network.root_key = config->dns.root_key;
+	network.timeout_ms = config->dns.timeout_ms;
+	return network;
+}
+
+int verify_dns_new(
+	const char *zone, const struct config *config, struct verify_dns **out, struct text *why)
 {
 	struct verify_dns *dns = calloc(1, sizeof(*dns));
+	struct resolver_config network = network_of(config);
 	int error;
 
 	if (!dns)
 		return -ENOMEM;
-	error = zone ? dns_zone_load(zone, &dns->zone, why) : open_network(dns, network, why);
+	if (!zone && config)
+		zone = config->dns.zone;
+	error = zone ? dns_zone_load(zone, &dns->zone, why) : open_network(dns, &network, why);
 	if (error) {
 		verify_dns_free(dns);
 		return error;
@@ -79,13 +111,19 @@ void verify_dns_free(struct verify_dns *dns)
 	free(dns);
 }
 
-static void answer_from_zone(struct verify_dns *dns, struct auth_ref ref, uint32_t index,
-	const struct dns_question *question)
+static const struct dns_answer *zone_answer(
+	struct verify_dns *dns, const struct dns_question *question)
 {
 	const struct dns_answer *answer = dns_zone_answer(dns->zone, &auth_dns_parsers, question);
 
-	if (!answer)
-		answer = dns_answer_failure(DNS_SERVFAIL);
+	return answer ? answer : dns_answer_failure(DNS_SERVFAIL);
+}
+
+static void answer_from_zone(struct verify_dns *dns, struct auth_ref ref, uint32_t index,
+	const struct dns_question *question)
+{
+	const struct dns_answer *answer = zone_answer(dns, question);
+
 	auth_engine_answer(dns->engine, ref, index, answer, clock_mono_us());
 	dns_answer_release(answer);
 	dns->answered++;
@@ -109,4 +147,18 @@ void verify_dns_serve(struct verify_dns *dns, struct auth_engine *engine, bool w
 	}
 	if (dns->resolver)
 		resolver_run_once(dns->resolver, -1, wait && dns->answered == 0 ? WAIT_MS : 0);
+}
+
+const struct dns_answer *verify_dns_ask(struct verify_dns *dns, const struct dns_question *question)
+{
+	const struct resolver_token token = {0};
+
+	if (dns->zone)
+		return zone_answer(dns, question);
+	dns->engine = NULL;
+	dns->got = NULL;
+	resolver_ask(dns->resolver, question, &token);
+	while (!dns->got)
+		resolver_run_once(dns->resolver, -1, WAIT_MS);
+	return dns->got;
 }

@@ -8,11 +8,14 @@
  */
 struct verify_dns;
 
-struct resolver_config;
+struct config;
 
-/* `zone` NULL: the network, as `network` says. 0 or -errno with the reason in `why`. */
-int verify_dns_new(const char *zone, const struct resolver_config *network, struct verify_dns **out,
-	struct text *why);
+/*
+ * `zone` NULL: as `config` has it, and where that is NULL too, the network without a forwarder. 0
+ * or -errno with the reason in `why`.
+ */
+int verify_dns_new(
+	const char *zone, const struct config *config, struct verify_dns **out, struct text *why);
 void verify_dns_free(struct verify_dns *dns);
 
 /*
@@ -20,3 +23,7 @@ void verify_dns_free(struct verify_dns *dns);
  * `wait` is set, waits a while for it.
  */
 void verify_dns_serve(struct verify_dns *dns, struct auth_engine *engine, bool wait);
+
+/* One question by itself; waits for its answer, which is held for the caller. */
+const struct dns_answer *verify_dns_ask(
+	struct verify_dns *dns, const struct dns_question *question);
