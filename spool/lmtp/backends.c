@@ -395,6 +395,13 @@ static void watch_wake(struct backends *b, int wake_fd)
 		epoll_ctl(b->epoll, EPOLL_CTL_ADD, wake_fd, &e);
 }
 
+int backends_watch(struct backends *b, int fd)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
+
+	return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &e) == 0 ? 0 : -errno;
+}
+
 void backends_wait(struct backends *b, int wake_fd, int timeout_ms)
 {
 	watch_wake(b, wake_fd);

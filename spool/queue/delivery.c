@@ -29,7 +29,7 @@ static const char *id_text(const struct index_entry *e, char out[QUEUE_ID_TEXT_S
 
 static void say_result(struct delivery *d, const struct job *job, unsigned i, const char *relay)
 {
-	static const char *const words[] = {"deferred", "sent", "deferred", "held"};
+	static const char *const words[] = {"deferred", "sent", "deferred", "held", "failed"};
 	const struct lmtp_recipient *r = &job->mail.recipients[i];
 	char id[QUEUE_ID_TEXT_SIZE], to[LOG_VALUE_MAX];
 	uint64_t received_us = job->view.envelope.received_unix_us, now_us = clock_unix_us();
@@ -43,7 +43,8 @@ static void say_result(struct delivery *d, const struct job *job, unsigned i, co
 		"to=%s relay=%s delay=%llu dsn=%s status=%s%s reply=%s", LOG_VALUE(text_bytes(&t)),
 		relay,
 		(unsigned long long)(now_us > received_us ? (now_us - received_us) / SECOND_US : 0),
-		r->result.dsn, words[r->result.outcome],
+		r->result.dsn,
+		words[r->result.outcome + (d->relay && r->result.outcome == LMTP_PERMANENT)],
 		r->result.unsure ? " duplicate=possible" : "",
 		LOG_VALUE(bytes_str(r->result.text)));
 }
@@ -94,7 +95,8 @@ void delivery_to_waiting(struct delivery *d, struct index_entry *e)
 {
 	uint64_t last_us = d->now_us + d->retry.min_us;
 
-	index_move(&d->index, e, DELIVERY_WAITING, false);
+	index_move(&d->index, e, spool_item_relay(e->item) ? DELIVERY_OUTGOING : DELIVERY_WAITING,
+		false);
 	wheel_arm(&d->wheel, &e->timer, expiry_us(e) > last_us ? expiry_us(e) : last_us);
 }
 
@@ -169,7 +171,7 @@ void delivery_end_rest(
  */
 static void give_up(struct delivery *d, struct index_entry *e, bool expired)
 {
-	bool dead = d->bounces || spool_item_relay(e->item);
+	bool dead = d->relay || spool_item_relay(e->item);
 
 	if (expired)
 		counter_inc(&d->counters.v[DELIVERY_EXPIRE]);
@@ -188,8 +190,7 @@ static bool someone_left(const struct index_entry *e)
 	return false;
 }
 
-/* An attempt is over. */
-static void decide(struct delivery *d, struct index_entry *e, uint32_t temporary)
+void delivery_decide(struct delivery *d, struct index_entry *e, uint32_t temporary)
 {
 	uint8_t asked = e->flags;
 
@@ -214,10 +215,12 @@ static void take_result(struct delivery *d, struct job *job, unsigned i)
 {
 	const struct lmtp_result *r = &job->mail.recipients[i].result;
 	uint32_t number = job->numbers[i];
+	bool told = r->outcome == LMTP_DELIVERED ||
+		    job_failed(job, number, r->outcome != LMTP_PERMANENT, r->dsn, r->text) == 0;
 
 	if (r->unsure)
 		counter_inc(&d->counters.v[DELIVERY_UNSURE]);
-	switch (r->outcome) {
+	switch (told ? r->outcome : LMTP_TEMPORARY) {
 	case LMTP_DELIVERED:
 		counter_inc(&d->counters.v[DELIVERY_SENT]);
 		index_set_done(job->entry, number);
@@ -241,9 +244,16 @@ static void job_over(struct delivery *d, struct job *job)
 {
 	struct index_entry *e = job->entry;
 	uint32_t temporary = job->temporary;
+	int bounced = delivery_bounce(d, job, temporary && d->now_us >= expiry_us(e));
 
 	job_close(job);
-	decide(d, e, temporary);
+	if (bounced > 0)
+		return; /* delivery_committed() goes on */
+	if (bounced < 0) {
+		index_forget_failed(e); /* when there is memory again */
+		temporary++;
+	}
+	delivery_decide(d, e, temporary);
 }
 
 static void resume(struct delivery *d, struct job *job)
@@ -270,6 +280,11 @@ static void on_done(void *arg, struct lmtp_mail *mail, const char *backend, bool
 		resume(d, job);
 	else
 		job_over(d, job);
+}
+
+static void on_relay_done(void *arg, struct lmtp_mail *mail, const char *relay)
+{
+	on_done(arg, mail, relay, false);
 }
 
 static void on_health(void *arg, const char *backend, const char *reason, uint64_t wait_us)
@@ -316,6 +331,34 @@ static void begin(struct delivery *d, struct index_entry *e)
 		job_over(d, job);
 }
 
+/* No slot, or it cannot even be begun: later. */
+static void begin_outgoing(struct delivery *d, struct index_entry *e)
+{
+	struct job *job;
+	int r;
+
+	wheel_disarm(&d->wheel, &e->timer);
+	index_move(&d->index, e, DELIVERY_ACTIVE, false);
+	r = job_open(d->log, e, &d->jobs, &job);
+	if (r != 0) {
+		unreadable(d, e, r);
+	} else if (!job_next(job)) {
+		job_over(d, job);
+	} else if (!relay_send(d->relay, &job->mail)) {
+		job_close(job);
+		to_deferred(d, e);
+	}
+}
+
+static void send_outgoing(struct delivery *d)
+{
+	struct index_list *list = &d->index.lists[DELIVERY_OUTGOING];
+
+	while (d->relay && !d->finishing && d->notes.count < NOTES_MANY && list->first &&
+		relay_has_room(d->relay))
+		begin_outgoing(d, list->first);
+}
+
 static uint64_t waiting(const struct delivery *d)
 {
 	uint64_t n = d->index.lists[DELIVERY_WAITING].count;
@@ -327,7 +370,7 @@ static uint64_t waiting(const struct delivery *d)
 
 static void send_what_may(struct delivery *d)
 {
-	while (!d->finishing && d->notes.count < NOTES_MANY &&
+	while (!d->finishing && d->notes.count < NOTES_MANY && d->own.count < DELIVERY_MAILS_MAX &&
 		backends_free_connection(d->backends)) {
 		struct job *job = d->resume;
 
@@ -344,6 +387,52 @@ static void send_what_may(struct delivery *d)
 		}
 	}
 	backends_want(d->backends, (unsigned)(waiting(d) & INT32_MAX), d->now_us);
+	send_outgoing(d);
+}
+
+/* All that is left has failed for its age, in the words of the last reply. */
+static int fail_rest(struct delivery *d, struct job *job)
+{
+	const struct index_entry *e = job->entry;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < e->n_recipients; i++)
+		if (!index_is_done(e, i) && !index_is_failed(e, i))
+			r = job_failed(job, i, true, "", replies_text(&d->replies, e->reply));
+	return r;
+}
+
+/* It never got a last attempt. */
+static void expire(struct delivery *d, struct index_entry *e)
+{
+	struct job *job;
+	int r;
+
+	if (!d->relay || spool_item_relay(e->item)) {
+		give_up(d, e, true);
+		return;
+	}
+	if (d->own.count >= DELIVERY_MAILS_MAX) {
+		wheel_arm(&d->wheel, &e->timer, d->now_us + SECOND_US);
+		return;
+	}
+	r = job_open(d->log, e, &d->jobs, &job);
+	if (r != 0) {
+		unreadable(d, e, r);
+		return;
+	}
+	r = fail_rest(d, job);
+	if (r == 0)
+		r = delivery_bounce(d, job, true);
+	job_close(job);
+	if (r > 0) {
+		counter_inc(&d->counters.v[DELIVERY_EXPIRE]);
+		index_move(&d->index, e, DELIVERY_ACTIVE, false);
+	} else if (r == 0) {
+		give_up(d, e, true);
+	} else {
+		to_deferred(d, e);
+	}
 }
 
 static void bury(struct delivery *d, struct index_entry *e)
@@ -356,8 +445,8 @@ static void on_timer(struct delivery *d, struct index_entry *e)
 {
 	if (e->state == DELIVERY_DEFERRED)
 		delivery_to_waiting(d, e);
-	else if (e->state == DELIVERY_WAITING)
-		give_up(d, e, true);
+	else if (e->state == DELIVERY_WAITING || e->state == DELIVERY_OUTGOING)
+		expire(d, e);
 	else if (e->state == DELIVERY_DEAD)
 		bury(d, e);
 }
@@ -376,6 +465,8 @@ static int wait_ms(const struct delivery *d, int timeout_ms)
 	uint64_t ms;
 
 	next = other < next ? other : next;
+	if (d->own.refused && d->own.retry_us < next)
+		next = d->own.retry_us;
 	if (next == UINT64_MAX)
 		return timeout_ms;
 	ms = next > d->now_us ? (next - d->now_us + 999) / 1000 : 0;
@@ -391,6 +482,9 @@ void delivery_run_once(struct delivery *d, int wake_fd, int timeout_ms)
 	backends_wait(d->backends, wake_fd, wait_ms(d, d->notes.count ? 1 : timeout_ms));
 	d->now_us = clock_mono_us();
 	backends_handle(d->backends, d->now_us);
+	if (d->relay)
+		relay_handle(d->relay);
+	delivery_bounce_again(d);
 	run_timers(d);
 	send_what_may(d);
 	counter_set(&d->counters.v[DELIVERY_QUEUE], d->index.entries.in_use);
@@ -453,12 +547,22 @@ void delivery_add(struct delivery *d, struct spool_item *item, uint64_t now_us)
 	else if (spool_item_dead(item, &since_s))
 		keep_dead(d, e, dead_left_us(d, since_s));
 	else
-		wheel_arm(&d->wheel, &e->timer, expiry_us(e));
+		delivery_to_waiting(d, e);
 }
 
 const struct counter_block *delivery_counters(const struct delivery *d)
 {
 	return &d->counters.block;
+}
+
+struct relay *delivery_relay(const struct delivery *d)
+{
+	return d->relay;
+}
+
+const struct counter_block *delivery_relay_counters(const struct delivery *d)
+{
+	return d->relay ? relay_counters(d->relay) : NULL;
 }
 
 const struct counter_block *delivery_backend_counters(const struct delivery *d)
@@ -490,6 +594,17 @@ static int make_backends(struct delivery *d, const struct delivery_config *c, st
 	return backends_new(&config, &events, &d->backends, why);
 }
 
+static int make_relay(struct delivery *d, const struct relay_config *c, struct text *why)
+{
+	struct relay_events events = {d, on_relay_done};
+	struct relay_config config = *c;
+	int r;
+
+	config.hostname = d->hostname;
+	r = relay_new(&config, &events, &d->relay, why);
+	return r == 0 ? backends_watch(d->backends, relay_fd(d->relay)) : r;
+}
+
 int delivery_new(const struct delivery_config *config, struct spool_log *log,
 	struct log_ring *events, struct delivery **out, struct text *why)
 {
@@ -511,7 +626,8 @@ int delivery_new(const struct delivery_config *config, struct spool_log *log,
 	d->expire_us = (config->expire_s ? config->expire_s : EXPIRE_DEFAULT_S) * SECOND_US;
 	d->dead_keep_us =
 		(config->dead_keep_s ? config->dead_keep_s : DEAD_KEEP_DEFAULT_S) * SECOND_US;
-	d->bounces = config->relay.url != NULL;
+	d->bounce_anyone = config->bounce_anyone;
+	own_mails_init(&d->own, spool_log_highest_queue_id(log));
 	d->random = config->seed;
 	d->now_us = clock_mono_us();
 	snprintf(d->hostname, sizeof(d->hostname), "%s",
@@ -520,6 +636,8 @@ int delivery_new(const struct delivery_config *config, struct spool_log *log,
 	replies_init(&d->replies);
 	delivery_counters_init(&d->counters);
 	r = make_backends(d, config, why);
+	if (r == 0 && config->relay.url)
+		r = make_relay(d, &config->relay, why);
 	if (r != 0) {
 		delivery_free(d);
 		return r;
@@ -533,6 +651,8 @@ void delivery_free(struct delivery *d)
 	if (!d)
 		return;
 	backends_free(d->backends);
+	relay_free(d->relay);
+	own_mails_fini(&d->own);
 	while (d->jobs)
 		job_close(d->jobs);
 	index_fini(&d->index);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "spool/log/spool_log.h"
+#include "spool/relay/relay.h"
 
 struct log_ring;
 
@@ -29,10 +30,10 @@ struct delivery_config {
 	uint32_t expire_s;                 /* after this a temporary failure counts as permanent */
 	uint32_t connect_timeout_ms, reply_timeout_ms;
 	uint32_t dead_keep_s; /* a dead mail is kept for so long; 0: 30 days */
-	struct {
-		const char *url; /* NULL: no bounces are made */
-	} relay;
-	uint64_t seed; /* for jitter */
+	struct relay_config
+		relay;      /* url NULL: no bounces are made; its hostname is the one above */
+	bool bounce_anyone; /* also senders that are not authentic */
+	uint64_t seed;      /* for jitter */
 };
 
 /* `log` is read for bodies no longer in memory. 0 or -errno with the reason. */
@@ -52,15 +53,32 @@ void delivery_finish(struct delivery *delivery);
 /* A transaction is under way, or a note not yet taken. */
 bool delivery_busy(const struct delivery *delivery);
 
+/*
+ * A mail of delivery's own making, a bounce, for the log to commit. What it is about is done only
+ * once it is on disk.
+ */
+struct delivery_mail {
+	struct spool_envelope envelope;
+	struct bytes content;
+	/* Filled in by whoever committed it, before delivery_committed(). */
+	int error;
+	struct spool_item *item; /* where there is no error */
+};
+/* At most about so many are with the log at once. */
+#define DELIVERY_MAILS_MAX 1024u
+
 /* What the log must be told: a recipient's end, or that the mail goes to a shelf or leaves it. */
 struct delivery_note {
 	uint64_t queue_id;
 	uint32_t recipient;
-	enum { DELIVERY_NOTE_DONE, DELIVERY_NOTE_SHELF } kind;
+	enum { DELIVERY_NOTE_DONE, DELIVERY_NOTE_SHELF, DELIVERY_NOTE_MAIL } kind;
 	enum spool_outcome outcome;
 	enum spool_shelf shelf;
 	uint32_t since_s; /* Unix time */
+	struct delivery_mail *mail;
 };
+/* A mail that a note asked for is on disk, or could not be: then it is asked for again. */
+void delivery_committed(struct delivery *delivery, struct delivery_mail *mail);
 /* The next note; false when there is none. */
 bool delivery_next_note(struct delivery *delivery, struct delivery_note *note);
 
@@ -77,7 +95,8 @@ unsigned delivery_delete(struct delivery *delivery, uint64_t queue_id);
 	X(WAITING, "waiting")                                                                      \
 	X(DEFERRED, "deferred")                                                                    \
 	X(HELD, "hold")                                                                            \
-	X(DEAD, "dead")
+	X(DEAD, "dead")                                                                            \
+	X(OUTGOING, "outgoing")
 
 enum delivery_state {
 #define X(name, word) DELIVERY_##name,
@@ -98,4 +117,8 @@ void delivery_list(struct delivery *delivery,
 
 struct counter_block;
 const struct counter_block *delivery_counters(const struct delivery *delivery);
+/* For the relay's thread: it runs beside delivery and ends before delivery_free(). NULL: none. */
+struct relay *delivery_relay(const struct delivery *delivery);
+/* NULL where there is no relay. */
+const struct counter_block *delivery_relay_counters(const struct delivery *delivery);
 const struct counter_block *delivery_backend_counters(const struct delivery *delivery);

@@ -6,6 +6,7 @@
 #include "spool/queue/index.h"
 #include "spool/queue/job.h"
 #include "spool/queue/notes.h"
+#include "spool/queue/own_mail.h"
 #include "spool/queue/replies.h"
 #include "spool/queue/retry.h"
 
@@ -17,6 +18,8 @@
 	X(DELIVERY_FAIL, "delivery_failed", "permanent failures of recipients")                    \
 	X(DELIVERY_HOLD, "delivery_held", "mails put on hold")                                     \
 	X(DELIVERY_EXPIRE, "delivery_expired", "mails not delivered in time")                      \
+	X(DELIVERY_BOUNCE, "delivery_bounced", "recipients whose failure the sender was told of")  \
+	X(DELIVERY_BOUNCES, "delivery_bounces", "bounces made")                                    \
 	X(DELIVERY_DIE, "delivery_dead", "mails neither delivered nor bounced: made dead")         \
 	X(DELIVERY_DEAD_END, "delivery_dead_expired", "dead mails kept for their time, then gone") \
 	X(DELIVERY_DEAD_NOW, "delivery_dead_now", "dead mails (gauge)")                            \
@@ -35,7 +38,9 @@ struct delivery {
 	struct retry_policy retry;
 	uint64_t expire_us;
 	uint64_t dead_keep_us;
-	bool bounces; /* there is a relay */
+	struct relay *relay; /* NULL: none, and no bounces */
+	bool bounce_anyone;
+	struct own_mails own;
 	uint64_t random;
 	uint64_t now_us;
 	struct wheel wheel;
@@ -53,6 +58,18 @@ struct delivery {
 void delivery_say(struct delivery *d, const struct index_entry *e, const char *what);
 void delivery_note_done(struct delivery *d, const struct index_entry *e, uint32_t recipient,
 	enum spool_outcome outcome);
+/* An attempt is over that leaves so many recipients to be tried again. */
+void delivery_decide(struct delivery *d, struct index_entry *e, uint32_t temporary);
+
+/*
+ * Makes the bounce for what failed in the attempt, where there may be one; `expired`: for what
+ * failed for now too. Then the entry stays ACTIVE until the bounce is on disk. 1: made; 0: there is
+ * none to make; -ENOMEM.
+ */
+int delivery_bounce(struct delivery *d, struct job *job, bool expired);
+/* Those the log could not take are asked for again, when it is time. */
+void delivery_bounce_again(struct delivery *d);
+
 /* Changes of state; the entry is not ACTIVE. */
 void delivery_to_waiting(struct delivery *d, struct index_entry *e);
 void delivery_to_held(struct delivery *d, struct index_entry *e, const char *why);

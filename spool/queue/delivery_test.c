@@ -1,5 +1,8 @@
 #include "spool/queue/delivery.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,12 +25,25 @@ struct world {
 	struct log_ring events;
 	char path[64], address[80];
 	uint64_t next_id;
-	unsigned done, held, dead, released;
+	unsigned done, held, dead, released, asked;
+	unsigned refuse; /* so many mails of delivery's own fail in the log */
+	struct fake_lmtp *relay_server;
+	char url[64];
+	uint32_t expire_s;
+	pthread_t relay_thread;
+	_Atomic bool relay_stop;
 	const char *relay; /* URL */
 	uint32_t dead_keep_s;
 };
 
 static struct world w;
+
+static void *relay_main(void *arg)
+{
+	while (!atomic_load(&w.relay_stop))
+		relay_run_once(arg, 100);
+	return NULL;
+}
 
 static void open_log(void)
 {
@@ -46,7 +62,7 @@ static void open_log(void)
 		.hostname = "mx.example.org",
 		.retry_min_s = 1,
 		.retry_max_s = 2,
-		.expire_s = 3600,
+		.expire_s = w.expire_s,
 		.connect_timeout_ms = 1000,
 		.reply_timeout_ms = 5000,
 		.dead_keep_s = w.dead_keep_s,
@@ -55,12 +71,20 @@ static void open_log(void)
 	};
 	if (delivery_new(&dc, w.log, &w.events, &w.delivery, &why) != 0)
 		fail_msg("%s", text_str(&why));
+	if (delivery_relay(w.delivery))
+		pthread_create(&w.relay_thread, NULL, relay_main, delivery_relay(w.delivery));
 	while ((item = spool_log_recovered(w.log)))
 		delivery_add(w.delivery, item, clock_mono_us());
 }
 
 static void close_log(void)
 {
+	if (delivery_relay(w.delivery)) {
+		atomic_store(&w.relay_stop, true);
+		relay_end(delivery_relay(w.delivery));
+		pthread_join(w.relay_thread, NULL);
+		atomic_store(&w.relay_stop, false);
+	}
 	delivery_free(w.delivery);
 	spool_log_close(w.log);
 }
@@ -71,6 +95,7 @@ static void begin_with(bool chunking, bool pipelining, const char *relay)
 
 	memset(&w, 0, sizeof(w));
 	w.relay = relay;
+	w.expire_s = 3600;
 	snprintf(w.path, sizeof(w.path), "/tmp/fake-lmtp.%d", (int)getpid());
 	snprintf(w.address, sizeof(w.address), "unix:%s", w.path);
 	w.next_id = clock_unix_us() << QUEUE_ID_LCORE_BITS;
@@ -90,6 +115,8 @@ static void end(void)
 {
 	close_log();
 	fake_lmtp_free(w.server);
+	if (w.relay_server)
+		fake_lmtp_free(w.relay_server);
 	log_sim_free(w.sim);
 	log_ring_fini(&w.events);
 	chunk_pool_collect(&w.pool);
@@ -100,7 +127,29 @@ static void on_ack(void *arg, const struct spool_ack *ack)
 {
 	(void)arg;
 	assert_int_equal(ack->error, 0);
+	if (ack->cookie.word[0]) {
+		struct delivery_mail *mail = (struct delivery_mail *)(uintptr_t)ack->cookie.word[0];
+
+		mail->item = ack->item;
+		mail->error = 0;
+		delivery_committed(w.delivery, mail);
+		return;
+	}
 	delivery_add(w.delivery, ack->item, clock_mono_us());
+}
+
+static void commit_own(struct delivery_mail *mail)
+{
+	struct spool_cookie cookie = {{(uintptr_t)mail, 0}};
+
+	w.asked++;
+	mail->error =
+		w.refuse ? -EIO
+			 : spool_log_commit_bytes(w.log, &mail->envelope, mail->content, cookie);
+	if (!mail->error)
+		return;
+	w.refuse--;
+	delivery_committed(w.delivery, mail);
 }
 
 static void take_notes(void)
@@ -110,6 +159,8 @@ static void take_notes(void)
 	while (delivery_next_note(w.delivery, &n)) {
 		if (n.kind == DELIVERY_NOTE_DONE)
 			spool_log_done(w.log, n.queue_id, n.recipient, n.outcome);
+		else if (n.kind == DELIVERY_NOTE_MAIL)
+			commit_own(n.mail);
 		else
 			spool_log_shelve(w.log, n.queue_id, n.shelf, n.since_s);
 		w.done += n.kind == DELIVERY_NOTE_DONE;
@@ -124,6 +175,8 @@ static void step(void)
 {
 	delivery_run_once(w.delivery, -1, 1);
 	fake_lmtp_step(w.server);
+	if (w.relay_server)
+		fake_lmtp_step(w.relay_server);
 	take_notes();
 }
 
@@ -138,8 +191,21 @@ static void step(void)
 		}                                                                                  \
 	} while (0)
 
+static void begin_relay(void)
+{
+	struct fake_lmtp_config config = {NULL, false, false};
+	struct fake_lmtp *server = fake_lmtp_new(&config);
+	char url[64];
+
+	snprintf(url, sizeof(url), "smtp://127.0.0.1:%u", fake_lmtp_port(server));
+	begin_with(true, true, url);
+	w.relay_server = server;
+	snprintf(w.url, sizeof(w.url), "%s", url);
+	w.relay = w.url;
+}
+
 /* `to`: addresses separated by blanks; those with a '!' in front get the Junk copy. */
-static uint64_t submit_flags(const char *to, struct bytes body, uint32_t flags)
+static uint64_t submit_from(const char *from, const char *to, struct bytes body, uint32_t flags)
 {
 	struct chunk_range range = {chunk_get(&w.pool, CHUNK_LARGE), 0, (uint32_t)body.len};
 	struct spool_recipient recipients[16];
@@ -149,7 +215,7 @@ static uint64_t submit_flags(const char *to, struct bytes body, uint32_t flags)
 		.queue_id = w.next_id += 1 << QUEUE_ID_LCORE_BITS,
 		.received_unix_us = clock_unix_us(),
 		.flags = flags,
-		.reverse_path = BYTES("sender@example.com"),
+		.reverse_path = bytes_str(from),
 		.client = BYTES("client"),
 		.recipients = recipients,
 		.prepend = BYTES("Received: here\r\n"),
@@ -170,6 +236,17 @@ static uint64_t submit_flags(const char *to, struct bytes body, uint32_t flags)
 	chunk_release(range.chunk);
 	spool_log_sync(w.log, on_ack, NULL);
 	return e.queue_id;
+}
+
+static uint64_t submit_flags(const char *to, struct bytes body, uint32_t flags)
+{
+	return submit_from("sender@example.com", to, body, flags);
+}
+
+static uint64_t submit_authentic(const char *from, const char *to)
+{
+	return submit_from(
+		from, to, BYTES("Subject: s\r\n\r\nbody\r\n"), SPOOL_MAIL_SENDER_AUTHENTIC);
 }
 
 static uint64_t submit(const char *to)
@@ -430,6 +507,104 @@ static void a_dead_mail_is_gone_when_its_time_is_over_and_that_is_logged(void **
 	end();
 }
 
+static uint64_t count_mine(const char *name)
+{
+	return count_of(delivery_counters(w.delivery), name);
+}
+
+static void an_authentic_sender_is_told_of_what_failed_and_only_of_that(void **state)
+{
+	const struct fake_lmtp_mail *bounce;
+	uint64_t id;
+
+	(void)state;
+	begin_relay();
+	id = submit_authentic("sender@example.com", "a@x p@x !p2@x b@x");
+	RUN_UNTIL(fake_lmtp_count(w.relay_server) == 1);
+	bounce = fake_lmtp_at(w.relay_server, 0);
+	assert_string_equal(bounce->from, "");
+	assert_string_equal(bounce->to, "sender@example.com");
+	assert_non_null(strstr(bounce->body, "Final-Recipient: rfc822; p@x\r\n"));
+	assert_non_null(strstr(bounce->body, "Final-Recipient: rfc822; p2@x\r\n"));
+	assert_null(strstr(bounce->body, "a@x"));
+	RUN_UNTIL(w.done == 5);
+	assert_int_equal(state_of(id), -1);
+	assert_int_equal(count_mine("delivery_bounces"), 1);
+	assert_int_equal(count_mine("delivery_bounced"), 2);
+	assert_true(logged("event=bounced bounce="));
+	assert_int_equal(w.dead, 0);
+	end();
+}
+
+static void nobody_is_told_who_may_not_be(void **state)
+{
+	(void)state;
+	begin_relay();
+	submit_authentic("", "p@x");
+	submit("p@x");
+	RUN_UNTIL(w.dead == 2);
+	assert_int_equal(w.asked, 0);
+	end();
+}
+
+static void the_original_is_done_only_once_its_bounce_is_on_disk(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	begin_relay();
+	fake_lmtp_stop(w.relay_server);
+	w.refuse = 1;
+	id = submit_authentic("sender@example.com", "p@x");
+	RUN_UNTIL(w.asked == 1);
+	assert_int_equal(w.done, 0);
+	assert_int_equal(state_of(id), DELIVERY_ACTIVE);
+	RUN_UNTIL(w.done == 1);
+	assert_int_equal(w.asked, 2);
+	assert_int_equal(state_of(id), -1);
+	take_notes();
+	close_log();
+	fake_lmtp_start(w.relay_server);
+	open_log();
+	RUN_UNTIL(fake_lmtp_count(w.relay_server) == 1);
+	RUN_UNTIL(w.done == 2);
+	end();
+}
+
+static void a_bounce_is_tried_again_and_dies_where_the_relay_refuses_it(void **state)
+{
+	(void)state;
+	begin_relay();
+	fake_lmtp_ill(w.relay_server, true);
+	submit_authentic("t@example.com", "p@x");
+	submit_authentic("l@example.com", "p@x");
+	submit_authentic("p@example.com", "p@x");
+	RUN_UNTIL(w.dead == 1);
+	assert_true(logged("dsn=5.1.1 status=failed reply=\"550 5.1.1 no such user\""));
+	RUN_UNTIL(count_of(delivery_relay_counters(w.delivery), "relay_deferred") >= 2);
+	fake_lmtp_ill(w.relay_server, false);
+	RUN_UNTIL(fake_lmtp_count(w.relay_server) == 2);
+	RUN_UNTIL(w.done == 5);
+	assert_int_equal(w.asked, 3);
+	end();
+}
+
+static void a_mail_whose_time_is_over_with_no_backend_in_sight_bounces(void **state)
+{
+	(void)state;
+	begin_relay();
+	close_log();
+	w.expire_s = 1;
+	open_log();
+	fake_lmtp_stop(w.server);
+	submit_authentic("sender@example.com", "a@x");
+	RUN_UNTIL(fake_lmtp_count(w.relay_server) == 1);
+	assert_non_null(strstr(
+		fake_lmtp_at(w.relay_server, 0)->body, "Action: failed\r\nStatus: 4.4.7\r\n"));
+	assert_int_equal(count_mine("delivery_expired"), 1);
+	end();
+}
+
 static void many_mails_all_arrive_once(void **state)
 {
 	(void)state;
@@ -456,6 +631,11 @@ int main(void)
 		cmocka_unit_test(
 			with_a_relay_what_may_not_bounce_is_dead_until_an_operator_revives_it),
 		cmocka_unit_test(a_dead_mail_is_gone_when_its_time_is_over_and_that_is_logged),
+		cmocka_unit_test(an_authentic_sender_is_told_of_what_failed_and_only_of_that),
+		cmocka_unit_test(nobody_is_told_who_may_not_be),
+		cmocka_unit_test(the_original_is_done_only_once_its_bounce_is_on_disk),
+		cmocka_unit_test(a_bounce_is_tried_again_and_dies_where_the_relay_refuses_it),
+		cmocka_unit_test(a_mail_whose_time_is_over_with_no_backend_in_sight_bounces),
 		cmocka_unit_test(many_mails_all_arrive_once),
 	};
 

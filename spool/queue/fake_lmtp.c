@@ -1,6 +1,7 @@
 #include "spool/queue/fake_lmtp.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ struct peer {
 struct fake_lmtp {
 	struct fake_lmtp_config config;
 	int listener;
+	in_port_t port; /* as on the wire; 0: not yet chosen */
 	bool ill;
 	struct peer peers[FAKE_LMTP_CONNECTIONS];
 	struct fake_lmtp_mail mails[FAKE_LMTP_MAILS];
@@ -44,7 +46,29 @@ static void hang_up(struct peer *p)
 	p->fd = -1;
 }
 
-void fake_lmtp_start(struct fake_lmtp *f)
+static void listen_smtp(struct fake_lmtp *f)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET,
+		.sin_port = f->port,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(in);
+	int on = 1;
+
+	f->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_true(f->listener >= 0);
+	setsockopt(f->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	assert_int_equal(bind(f->listener, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(f->listener, 16), 0);
+	assert_int_equal(getsockname(f->listener, (struct sockaddr *)&in, &len), 0);
+	f->port = in.sin_port;
+}
+
+unsigned fake_lmtp_port(const struct fake_lmtp *f)
+{
+	return ntohs(f->port);
+}
+
+static void listen_lmtp(struct fake_lmtp *f)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 
@@ -54,6 +78,14 @@ void fake_lmtp_start(struct fake_lmtp *f)
 	assert_true(f->listener >= 0);
 	assert_int_equal(bind(f->listener, (struct sockaddr *)&un, sizeof(un)), 0);
 	assert_int_equal(listen(f->listener, 16), 0);
+}
+
+void fake_lmtp_start(struct fake_lmtp *f)
+{
+	if (f->config.path)
+		listen_lmtp(f);
+	else
+		listen_smtp(f);
 }
 
 void fake_lmtp_stop(struct fake_lmtp *f)
@@ -80,7 +112,8 @@ struct fake_lmtp *fake_lmtp_new(const struct fake_lmtp_config *config)
 void fake_lmtp_free(struct fake_lmtp *f)
 {
 	fake_lmtp_stop(f);
-	unlink(f->config.path);
+	if (f->config.path)
+		unlink(f->config.path);
 	for (unsigned i = 0; i < f->n_mails; i++)
 		free(f->mails[i].body);
 	free(f);
@@ -127,7 +160,9 @@ static void take_content(struct fake_lmtp *f, struct peer *p, const char *conten
 	for (const char *l = p->late; *l; l++) {
 		bool bad = *l == FAKE_LATE && f->ill;
 
-		say(p, bad ? "452 4.2.2 full\r\n" : "250 2.0.0 saved\r\n");
+		/* SMTP has one reply, that of the last. */
+		if (f->config.path || !l[1])
+			say(p, bad ? "452 4.2.2 full\r\n" : "250 2.0.0 saved\r\n");
 		taken |= !bad;
 	}
 	if (taken) {
@@ -172,7 +207,7 @@ static void command(struct fake_lmtp *f, struct peer *p, char *line)
 		address++;
 		*end = '\0';
 	}
-	if (strncmp(line, "LHLO", 4) == 0) {
+	if (strncmp(line, f->config.path ? "LHLO" : "EHLO", 4) == 0) {
 		say(p, "250-fake\r\n");
 		say(p, f->config.chunking ? "250-CHUNKING\r\n" : "250-8BITMIME\r\n");
 		say(p, f->config.pipelining ? "250 PIPELINING\r\n" : "250 HELP\r\n");

@@ -1,4 +1,7 @@
-/* For tests: an LMTP server of a few replies on a unix socket, run step by step. */
+/*
+ * For tests: an LMTP server of a few replies on a unix socket, run step by step; or an SMTP server
+ * on a port of loopback.
+ */
 #pragma once
 
 #include "base/bytes.h"
@@ -25,11 +28,13 @@ struct fake_lmtp_mail {
 struct fake_lmtp;
 
 struct fake_lmtp_config {
-	const char *path;
+	const char *path; /* NULL: SMTP */
 	bool chunking, pipelining;
 };
 
 struct fake_lmtp *fake_lmtp_new(const struct fake_lmtp_config *config);
+/* Of the SMTP server. */
+unsigned fake_lmtp_port(const struct fake_lmtp *f);
 void fake_lmtp_free(struct fake_lmtp *f);
 /* Closes the socket and all connections; fake_lmtp_start() opens it again. */
 void fake_lmtp_stop(struct fake_lmtp *f);

@@ -10,7 +10,7 @@
 #include "spool/queue/replies.h"
 
 #define INDEX_MAX_MAILS (1u << 23)
-#define INDEX_STATES    5u
+#define INDEX_STATES    6u
 
 enum index_flags {
 	INDEX_HOLD = 1 << 0,   /* hold it when the attempt under way is over */

@@ -1,6 +1,7 @@
 #include "spool/queue/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void join(struct job *job, struct job **all)
@@ -43,9 +44,27 @@ void job_close(struct job *job)
 	if (job->all_next)
 		job->all_next->all_link = job->all_link;
 	spool_view_close(&job->view);
+	free(job->failures);
 	free(job->numbers);
 	free(job->mail.recipients);
 	free(job);
+}
+
+int job_failed(
+	struct job *job, uint32_t recipient, bool temporary, const char *dsn, const char *text)
+{
+	struct job_failure *f;
+
+	if (!job->failures)
+		job->failures = calloc(job->view.envelope.n_recipients, sizeof(*job->failures));
+	if (!job->failures)
+		return -ENOMEM;
+	f = &job->failures[job->n_failures++];
+	f->recipient = recipient;
+	f->temporary = temporary;
+	snprintf(f->dsn, sizeof(f->dsn), "%s", dsn);
+	snprintf(f->text, sizeof(f->text), "%s", text);
+	return 0;
 }
 
 static enum job_group group_of(const struct spool_envelope *e, uint32_t recipient)

@@ -12,6 +12,14 @@
 
 enum job_group { JOB_PLAIN, JOB_QUARANTINE, JOB_GROUPS };
 
+/* A recipient that this attempt failed for. */
+struct job_failure {
+	uint32_t recipient;
+	bool temporary;
+	char dsn[LMTP_DSN_MAX];
+	char text[LMTP_TEXT_MAX];
+};
+
 struct job {
 	struct lmtp_mail mail; /* the transaction at hand; first, so that it leads to the job */
 	struct job *next;
@@ -22,6 +30,8 @@ struct job {
 	uint32_t *numbers; /* of the recipients in the transaction */
 	struct bytes parts[JOB_PARTS_MAX];
 	uint32_t temporary; /* recipients to try again */
+	struct job_failure *failures;
+	uint32_t n_failures;
 };
 
 /* Joins the list of `all`. 0 or -errno: the bytes cannot be had. */
@@ -29,6 +39,10 @@ int job_open(struct spool_log *log, struct index_entry *entry, struct job **all,
 void job_close(struct job *job);
 /* Prepares the next transaction; false when all groups were dealt with. */
 bool job_next(struct job *job);
+
+/* 0 or -ENOMEM. */
+int job_failed(
+	struct job *job, uint32_t recipient, bool temporary, const char *dsn, const char *text);
 
 static inline struct job *job_of(struct lmtp_mail *mail)
 {
