@@ -101,6 +101,7 @@ static void take_down(struct daemon *d)
 {
 	daemon_stop_workers(d);
 	daemon_stop_others(d);
+	daemon_drop_bounces(d);
 	delivery_free(d->delivery.delivery);
 	if (d->spooler.log)
 		spool_log_close(d->spooler.log);
@@ -115,6 +116,7 @@ static void take_down(struct daemon *d)
 		epoch_fini(&d->epoch);
 	handoff_free(d->spooler.to_delivery);
 	handoff_free(d->spooler.from_delivery);
+	handoff_free(d->spooler.bounces_back);
 	for (unsigned i = 0; i < d->config->n_listen; i++) {
 		lcore_mesh_free(d->meshes[i]);
 		if (d->ports[i])

@@ -23,6 +23,7 @@ struct daemon {
 	struct spooler_thread spooler;
 	struct filler_thread filler;
 	struct delivery_thread delivery;
+	struct relay_thread relay;
 	struct logger_thread logger;
 	struct log_ring events; /* of the main thread */
 	struct daemon_access access;
@@ -44,6 +45,8 @@ int daemon_make_resolver(struct daemon *d, struct text *why);
 int daemon_open_spool(struct daemon *d, struct text *why);
 int daemon_make_delivery(struct daemon *d, struct text *why);
 int daemon_join_spooler_and_delivery(struct daemon *d);
+/* At the end: those that came back from the log after delivery had ended. */
+void daemon_drop_bounces(struct daemon *d);
 /* In daemon_workers.c: */
 int daemon_make_workers(struct daemon *d, struct text *why);
 void daemon_join_workers_and_spool(struct daemon *d);

@@ -1,6 +1,7 @@
 #include "gateway/daemon_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -8,6 +9,9 @@
 
 /* Mail on its way to delivery, and notes on their way back, before either side waits. */
 #define DELIVERY_RING 65536
+/* Bounces on their way back from the log: those asked for, and one for each attempt under way. */
+#define BOUNCE_RING        (DELIVERY_MAILS_MAX + 3072)
+#define RELAY_PASSWORD_MAX 256
 
 int daemon_make_recipients(struct daemon *d, struct text *why)
 {
@@ -69,8 +73,50 @@ int daemon_open_spool(struct daemon *d, struct text *why)
 	};
 	int error = spool_log_open(&sc, NULL, &d->spooler.log, why);
 
+	/* What was damaged, and passed over: mail may be missing. */
+	if (error == 0 && why->len > 0) {
+		log_event(&d->events, LOG_SEV_ERROR, NULL, "event=spool-damaged found=%s",
+			LOG_VALUE(text_bytes(why)));
+		text_reset(why);
+	}
 	d->filler.log = d->spooler.log;
 	return error;
+}
+
+/* The first line of the file. */
+static int read_password(const char *path, char out[RELAY_PASSWORD_MAX], struct text *why)
+{
+	FILE *file = fopen(path, "re");
+	bool read = file && fgets(out, RELAY_PASSWORD_MAX, file);
+	int error = file ? 0 : -errno;
+
+	if (file)
+		fclose(file);
+	if (!read) {
+		text_printf(why, "relay.password_file: cannot read %s: %s", path,
+			error ? strerror(-error) : "it is empty");
+		return error ? error : -EINVAL;
+	}
+	out[strcspn(out, "\r\n")] = '\0';
+	return 0;
+}
+
+static int relay_of(const struct config *config, char password[RELAY_PASSWORD_MAX],
+	struct relay_config *out, struct text *why)
+{
+	*out = (struct relay_config){
+		.url = config->relay.url,
+		.user = config->relay.user,
+		.password = password,
+		.tls = config->relay.tls,
+		.ca_file = config->relay.ca_file,
+		.connections = config->relay.connections,
+		.connect_timeout_ms = config->relay.connect_timeout_ms,
+		.reply_timeout_ms = config->relay.reply_timeout_ms,
+	};
+	if (!config->relay.url || !config->relay.password_file)
+		return 0;
+	return read_password(config->relay.password_file, password, why);
 }
 
 int daemon_make_delivery(struct daemon *d, struct text *why)
@@ -83,16 +129,27 @@ int daemon_make_delivery(struct daemon *d, struct text *why)
 		.retry_max_s = config->delivery.retry_max_s,
 		.expire_s = config->delivery.expire_s,
 		.dead_keep_s = config->spool.dead_keep_s,
+		.bounce_anyone = config->relay.bounce == CONFIG_BOUNCE_ALL,
 		.connect_timeout_ms = config->delivery.connect_timeout_ms,
 		.reply_timeout_ms = config->delivery.reply_timeout_ms,
 	};
+
+	char password[RELAY_PASSWORD_MAX] = "";
+	int error;
 
 	for (unsigned i = 0; i < dc.n_backends; i++)
 		dc.backends[i] = (struct delivery_backend){config->delivery.backends[i].lmtp,
 			config->delivery.backends[i].connections};
 	if (getrandom(&dc.seed, sizeof(dc.seed), 0) != sizeof(dc.seed))
 		return -errno;
-	return delivery_new(&dc, d->spooler.log, &d->delivery.events, &d->delivery.delivery, why);
+	error = relay_of(config, password, &dc.relay, why);
+	if (error == 0)
+		error = delivery_new(
+			&dc, d->spooler.log, &d->delivery.events, &d->delivery.delivery, why);
+	explicit_bzero(password, sizeof(password));
+	if (error == 0)
+		d->relay.relay = delivery_relay(d->delivery.delivery);
+	return error;
 }
 
 static const log_sink_fn sinks[] = {
@@ -134,6 +191,14 @@ int daemon_make_bells(struct daemon *d)
 	return error;
 }
 
+void daemon_drop_bounces(struct daemon *d)
+{
+	struct delivery_mail *mail;
+
+	while (d->spooler.bounces_back && handoff_take(d->spooler.bounces_back, &mail, 1))
+		spool_item_release(mail->item); /* in the log, and so found at the next start */
+}
+
 int daemon_join_spooler_and_delivery(struct daemon *d)
 {
 	int error = handoff_new("to_delivery", DELIVERY_RING, sizeof(struct spool_item *),
@@ -142,6 +207,10 @@ int daemon_join_spooler_and_delivery(struct daemon *d)
 	if (error == 0)
 		error = handoff_new("from_delivery", DELIVERY_RING, sizeof(struct delivery_note),
 			&d->spooler.bell, &d->spooler.from_delivery);
+	if (error == 0)
+		error = handoff_new("bounces_back", BOUNCE_RING, sizeof(struct delivery_mail *),
+			&d->delivery.bell, &d->spooler.bounces_back);
+	d->delivery.bounces_back = d->spooler.bounces_back;
 	d->delivery.from_spooler = d->spooler.to_delivery;
 	d->delivery.to_spooler = d->spooler.from_delivery;
 	return error;

@@ -25,6 +25,8 @@ static const struct other others[] = {
 		offsetof(struct logger_thread, thread), offsetof(struct logger_thread, stop), 0},
 	OTHER("filler", filler, filler_thread),
 	OTHER("spooler", spooler, spooler_thread),
+	{"relay", relay_main, offsetof(struct daemon, relay), offsetof(struct relay_thread, thread),
+		offsetof(struct relay_thread, stop), 0},
 	OTHER("delivery", delivery, delivery_thread),
 	OTHER("resolver", resolver, resolver_thread),
 };
@@ -90,6 +92,8 @@ void daemon_stop_others(struct daemon *d)
 		atomic_store_explicit((_Atomic bool *)(at + o->stop), true, memory_order_release);
 		if (o->bell)
 			doorbell_ring((struct doorbell *)(at + o->bell));
+		if (o->main == relay_main && d->relay.relay)
+			relay_end(d->relay.relay);
 		pthread_join(*(pthread_t *)(at + o->thread), NULL);
 	}
 }

@@ -241,4 +241,7 @@ void daemon_join_workers_and_spool(struct daemon *d)
 	counters_register(&d->counters, resolver_counters(d->resolver.resolver));
 	counters_register(&d->counters, spool_log_counters(d->spooler.log));
 	counters_register(&d->counters, delivery_counters(d->delivery.delivery));
+	counters_register(&d->counters, delivery_backend_counters(d->delivery.delivery));
+	if (d->relay.relay)
+		counters_register(&d->counters, delivery_relay_counters(d->delivery.delivery));
 }

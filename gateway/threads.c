@@ -104,6 +104,27 @@ static unsigned take_mails(struct spooler_thread *self)
 	return total;
 }
 
+/* In the place of a worker's number: the mail is delivery's own. */
+#define OWN_MAIL UINT64_MAX
+
+/* Delivery never has more of them under way than the ring holds. */
+static void answer_own(
+	struct spooler_thread *self, struct delivery_mail *mail, int error, struct spool_item *item)
+{
+	mail->error = error;
+	mail->item = item;
+	handoff_post(self->bounces_back, &mail);
+}
+
+static void commit_own(struct spooler_thread *self, struct delivery_mail *mail)
+{
+	struct spool_cookie cookie = {{(uintptr_t)mail, OWN_MAIL}};
+	int error = spool_log_commit_bytes(self->log, &mail->envelope, mail->content, cookie);
+
+	if (error)
+		answer_own(self, mail, error, NULL);
+}
+
 static unsigned take_notes(struct spooler_thread *self)
 {
 	struct delivery_note notes[BURST];
@@ -113,6 +134,8 @@ static unsigned take_notes(struct spooler_thread *self)
 		if (notes[i].kind == DELIVERY_NOTE_DONE)
 			spool_log_done(
 				self->log, notes[i].queue_id, notes[i].recipient, notes[i].outcome);
+		else if (notes[i].kind == DELIVERY_NOTE_MAIL)
+			commit_own(self, notes[i].mail);
 		else
 			spool_log_shelve(
 				self->log, notes[i].queue_id, notes[i].shelf, notes[i].since_s);
@@ -159,6 +182,11 @@ static void on_ack(void *arg, const struct spool_ack *ack)
 {
 	struct spooler_thread *self = arg;
 
+	if (ack->cookie.word[1] == OWN_MAIL) {
+		answer_own(self, (struct delivery_mail *)(uintptr_t)ack->cookie.word[0], ack->error,
+			ack->item);
+		return;
+	}
 	answer_mail(self, ack->cookie, ack->error);
 	if (ack->item)
 		send_item(self, ack->item);
@@ -169,6 +197,7 @@ static void ring_all(struct spooler_thread *self)
 	for (unsigned w = 0; w < self->n_workers; w++)
 		handoff_ring(self->workers[w]->from_spooler);
 	handoff_ring(self->to_delivery);
+	handoff_ring(self->bounces_back);
 	doorbell_ring(self->filler);
 }
 
@@ -262,6 +291,16 @@ static unsigned take_items(struct delivery_thread *self)
 	return n;
 }
 
+static unsigned take_committed(struct delivery_thread *self)
+{
+	struct delivery_mail *mails[BURST];
+	unsigned n = handoff_take(self->bounces_back, mails, BURST);
+
+	for (unsigned i = 0; i < n; i++)
+		delivery_committed(self->delivery, mails[i]);
+	return n;
+}
+
 static void send_notes(struct delivery_thread *self)
 {
 	struct delivery_note note;
@@ -296,6 +335,7 @@ static void finish_delivery(struct delivery_thread *self)
 
 	delivery_finish(self->delivery);
 	while (delivery_busy(self->delivery) && clock_mono_us() < end) {
+		take_committed(self);
 		delivery_run_once(self->delivery, -1, 20);
 		send_notes(self);
 	}
@@ -312,7 +352,7 @@ void *delivery_main(void *arg)
 
 		yield_to_callers(self);
 		doorbell_prepare(&self->bell);
-		taken = take_items(self);
+		taken = take_items(self) + take_committed(self);
 		delivery_run_once(self->delivery, doorbell_fd(&self->bell),
 			taken || has_callers(self) || stopping(&self->stop) ? 0 : 1000);
 		doorbell_clear(&self->bell);
@@ -320,6 +360,18 @@ void *delivery_main(void *arg)
 	}
 	finish_delivery(self);
 	pthread_mutex_unlock(&self->lock);
+	return NULL;
+}
+
+/* --- relay --------------------------------------------------------------------------------------
+ */
+
+void *relay_main(void *arg)
+{
+	struct relay_thread *self = arg;
+
+	while (self->relay && !stopping(&self->stop))
+		relay_run_once(self->relay, 1000);
 	return NULL;
 }
 

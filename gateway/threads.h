@@ -29,6 +29,7 @@ struct spooler_thread {
 	struct worker **workers;
 	unsigned n_workers;
 	struct handoff *to_delivery, *from_delivery;
+	struct handoff *bounces_back; /* delivery's own mails, committed */
 	struct spool_item *
 		*waiting; /* committed mail that delivery's ring had no room for, oldest first */
 	unsigned n_waiting, first_waiting, waiting_room;
@@ -48,11 +49,18 @@ struct filler_thread {
 
 struct delivery_thread {
 	struct delivery *delivery;
-	struct handoff *to_spooler, *from_spooler;
+	struct handoff *to_spooler, *from_spooler, *bounces_back;
 	struct doorbell bell;
 	struct log_ring events;
 	pthread_mutex_t lock; /* for the control socket's commands, between two rounds */
 	_Atomic unsigned callers;
+	_Atomic bool stop;
+	pthread_t thread;
+};
+
+/* Only where there is a relay. */
+struct relay_thread {
+	struct relay *relay;
 	_Atomic bool stop;
 	pthread_t thread;
 };
@@ -69,6 +77,7 @@ void *resolver_main(void *arg);
 void *spooler_main(void *arg);
 void *filler_main(void *arg);
 void *delivery_main(void *arg);
+void *relay_main(void *arg);
 void *logger_main(void *arg);
 
 /* `done` of the resolver: the answer goes to the lcore that asked. */

@@ -27,6 +27,7 @@ enum config_spf_fail { CONFIG_SPF_MARK, CONFIG_SPF_REJECT };
 enum config_eol { CONFIG_EOL_REFUSE, CONFIG_EOL_KEEP };
 enum config_durability { CONFIG_FSYNC, CONFIG_NO_SYNC };
 enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON, CONFIG_LOG_JOURNAL };
+enum config_bounce { CONFIG_BOUNCE_AUTHENTIC, CONFIG_BOUNCE_ALL };
 enum config_action { CONFIG_ACTION_REFUSE, CONFIG_ACTION_MARK };
 
 struct config_listen {
@@ -121,6 +122,15 @@ struct config {
 		unsigned n_backends;
 		uint32_t retry_min_s, retry_max_s, expire_s, connect_timeout_ms, reply_timeout_ms;
 	} delivery;
+
+	struct {
+		const char *url; /* NULL: no relay, no bounces */
+		const char *user, *password_file, *ca_file;
+		int tls; /* enum relay_tls */
+		enum config_bounce bounce;
+		unsigned connections;
+		uint32_t connect_timeout_ms, reply_timeout_ms;
+	} relay;
 
 	struct {
 		enum config_log_format format;

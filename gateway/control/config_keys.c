@@ -6,6 +6,8 @@ static const char *const spf_fails[] = {"mark", "reject", NULL};
 static const char *const actions[] = {"refuse", "mark", NULL};
 static const char *const eols[] = {"refuse", "keep", NULL};
 static const char *const durabilities[] = {"fsync", "none", NULL};
+static const char *const bounces[] = {"authentic", "all", NULL};
+static const char *const relay_tls[] = {"may", "require", "never", NULL};
 static const char *const log_formats[] = {"text", "json", "journal", NULL};
 static const char *const log_levels[] = {
 	"emergency", "alert", "critical", "error", "warning", "notice", "info", "debug", NULL};
@@ -185,6 +187,29 @@ const struct config_key config_keys[] = {
 		300000, "Connecting to a backend."),
 	NUMBER("delivery.reply_timeout", CONFIG_MILLIS, delivery.reply_timeout_ms, "5m", 1000,
 		3600000, "Waiting for a backend's reply."),
+
+	STRING("relay.url", relay.url, NULL,
+		"SMTP server for mail of our own, as bounces: smtp://HOST[:PORT] or "
+		"smtps://HOST[:PORT]. Without one no bounces are made, and undeliverable mail "
+		"goes to hold; with one, what may not bounce becomes dead."),
+	CHOICE("relay.bounce", relay.bounce, "authentic", bounces,
+		"Who is told of a failure: authentic, senders that SPF or DMARC vouches for; all, "
+		"also those that may be forged."),
+	CHOICE("relay.tls", relay.tls, "may", relay_tls,
+		"may: where it is offered, whatever the certificate; require: verified, or the "
+		"mail "
+		"waits; never."),
+	PATHNAME("relay.ca_file", relay.ca_file, NULL,
+		"Certificates that vouch for the relay; default: the system's."),
+	STRING("relay.user", relay.user, NULL, "Name to authenticate with; needs tls: require."),
+	PATHNAME("relay.password_file", relay.password_file, NULL,
+		"The password, the first line of this file."),
+	NUMBER("relay.connections", CONFIG_NUMBER, relay.connections, "2", 1, 32,
+		"Connections to the relay at once."),
+	NUMBER("relay.connect_timeout", CONFIG_MILLIS, relay.connect_timeout_ms, "30s", 100, 300000,
+		"Connecting to the relay."),
+	NUMBER("relay.reply_timeout", CONFIG_MILLIS, relay.reply_timeout_ms, "5m", 1000, 3600000,
+		"One mail, all in all."),
 
 	CHOICE("log.format", log.format, "text", log_formats,
 		"text or json on standard error, or the journal."),
