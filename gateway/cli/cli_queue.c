@@ -1,6 +1,9 @@
+#include "base/clock.h"
 #include "base/queue_id.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/cli_config.h"
+#include "gateway/cli/queue_mail.h"
+#include "gateway/control/config_value.h"
 #include "gateway/control/control.h"
 #include "spool/log/spool_log.h"
 
@@ -21,8 +24,9 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_queue = {
 	.name = "queue",
-	.synopsis = "[-c FILE] [-j] [-s STATE] [-f FROM] [-t TO] "
-		    "list|show|hold|release|requeue|flush|delete [ID... | ALL]",
+	.synopsis = "[-c FILE] [-j] [-s STATE | --dead] [-f FROM] [-t TO] [-r REASON] "
+		    "[--older AGE] [--younger AGE] [--eml DIR] "
+		    "list|show|export|hold|release|requeue|flush|delete [ID... | ALL]",
 	.help = "look at undelivered mail, hold it, try it now, or delete it",
 	.run = run,
 };
@@ -36,9 +40,11 @@ struct status {
 	char reply[REPLY_MAX];
 };
 
-/* What a listing leaves out; NULL: nothing. Addresses are matched in part, in any case. */
+/* What a listing leaves out; NULL: nothing. Texts are matched in part, in any case. */
 struct filter {
-	const char *state, *from, *to;
+	const char *state, *from, *to, *reason;
+	uint64_t older_us, younger_us; /* age; younger 0: any */
+	uint64_t now_us;
 };
 
 struct listing {
@@ -48,6 +54,7 @@ struct listing {
 	unsigned n_wanted;
 	const uint64_t *wanted; /* none: all */
 	const struct filter *filter;
+	const char *directory; /* for export */
 	unsigned mails;
 	uint64_t octets;
 };
@@ -202,8 +209,14 @@ static bool passes(
 	const struct filter *filter, const struct spool_view *view, const struct status *status)
 {
 	const struct spool_envelope *e = &view->envelope;
+	uint64_t age_us =
+		filter->now_us > e->received_unix_us ? filter->now_us - e->received_unix_us : 0;
 	uint32_t i = 0;
 
+	if (age_us < filter->older_us || (filter->younger_us && age_us >= filter->younger_us))
+		return false;
+	if (filter->reason && !holds(bytes_str(status ? status->reply : ""), filter->reason))
+		return false;
 	if (filter->state && strcmp(filter->state, state_of(view, status)) != 0)
 		return false;
 	if (filter->from && !holds(e->reverse_path, filter->from))
@@ -239,9 +252,17 @@ static int show_one(void *arg, const struct spool_view *view)
 	putchar('\n');
 	fwrite(view->envelope.trace.data, 1, view->envelope.trace.len, stdout);
 	putchar('\n');
-	fwrite(view->envelope.prepend.data, 1, view->envelope.prepend.len, stdout);
-	fwrite(view->content.data, 1, view->content.len, stdout);
+	queue_mail_put(view, stdout);
 	return 0;
+}
+
+static int export_one(void *arg, const struct spool_view *view)
+{
+	struct listing *listing = arg;
+	unsigned before = listing->mails;
+
+	list_one(listing, view);
+	return listing->mails == before ? 0 : queue_mail_export(view, listing->directory);
 }
 
 /* --- subcommands --------------------------------------------------------------------------------
@@ -253,6 +274,7 @@ struct request {
 	unsigned argc;
 	char **argv;
 	struct filter filter;
+	const char *directory;
 	bool json;
 };
 
@@ -269,13 +291,15 @@ static int scan(const struct request *request, struct listing *listing,
 {
 	char buffer[512];
 	struct text why;
+	int error;
 
 	text_init(&why, buffer, sizeof(buffer));
 	control_ask(request->config->control.socket, "status", take_status, listing);
 	if (listing->n_statuses > 0)
 		qsort(listing->statuses, listing->n_statuses, sizeof(*listing->statuses), compare);
-	if (spool_log_scan(request->config->spool.path, one, listing, &why) != 0)
-		return cli_fail(CLI_FILE, "%s", text_str(&why));
+	error = spool_log_scan(request->config->spool.path, one, listing, &why);
+	if (error)
+		return cli_fail(CLI_FILE, "%s", why.len ? text_str(&why) : strerror(-error));
 	return CLI_OK;
 }
 
@@ -287,6 +311,7 @@ static int look(const struct request *request, int (*one)(void *arg, const struc
 
 	listing->json = request->json;
 	listing->filter = &request->filter;
+	listing->directory = request->directory;
 	listing->wanted = ids;
 	listing->n_wanted = request->argc;
 	if (code == CLI_OK)
@@ -318,6 +343,15 @@ static int run_show(const struct request *request)
 	if (code == CLI_OK && listing.mails == 0)
 		return cli_fail(CLI_DATA, "no such mail in the queue");
 	return code;
+}
+
+static int run_export(const struct request *request)
+{
+	struct listing listing = {0};
+
+	if (!request->directory)
+		return cli_usage(&cli_queue, "export needs --eml DIR");
+	return look(request, export_one, &listing);
 }
 
 static void print_line(void *arg, struct bytes text)
@@ -356,6 +390,7 @@ static const struct {
 } subcommands[] = {
 	{"list", run_list},
 	{"show", run_show},
+	{"export", run_export},
 	{"hold", run_order},
 	{"release", run_order},
 	{"requeue", run_order},
@@ -371,6 +406,46 @@ static int dispatch(const struct request *request)
 	return cli_usage(&cli_queue, "%s is not known", request->name);
 }
 
+/* "90s", "10m", "2h", "3d". */
+static bool parse_age(const char *text, uint64_t *age_us)
+{
+	static const struct config_unit units[] = {
+		{"s", 1000000},
+		{"m", UINT64_C(60000000)},
+		{"h", UINT64_C(3600000000)},
+		{"d", UINT64_C(86400000000)},
+		{NULL, 0},
+	};
+
+	return config_quantity(bytes_str(text), units, age_us) == 0;
+}
+
+static bool take_option(struct request *request, int option, const char *value)
+{
+	struct filter *filter = &request->filter;
+
+	switch (option) {
+	case 'd': filter->state = "dead"; return true;
+	case 'e': request->directory = value; return true;
+	case 'f': filter->from = value; return true;
+	case 'j': request->json = true; return true;
+	case 'n': return parse_age(value, &filter->younger_us);
+	case 'o': return parse_age(value, &filter->older_us);
+	case 'r': filter->reason = value; return true;
+	case 's': filter->state = value; return true;
+	case 't': filter->to = value; return true;
+	default: return false;
+	}
+}
+
+static const struct option long_options[] = {
+	{"dead", no_argument, NULL, 'd'},
+	{"eml", required_argument, NULL, 'e'},
+	{"older", required_argument, NULL, 'o'},
+	{"younger", required_argument, NULL, 'n'},
+	{0},
+};
+
 static int run(int argc, char **argv)
 {
 	const char *path = CLI_CONFIG_DEFAULT;
@@ -378,16 +453,12 @@ static int run(int argc, char **argv)
 	struct config *config;
 	int option, code;
 
-	while ((option = getopt(argc, argv, "c:f:js:t:")) != -1) {
-		switch (option) {
-		case 'c': path = optarg; break;
-		case 'f': request.filter.from = optarg; break;
-		case 'j': request.json = true; break;
-		case 's': request.filter.state = optarg; break;
-		case 't': request.filter.to = optarg; break;
-		default: return cli_usage(&cli_queue, "that option is not known");
-		}
-	}
+	request.filter.now_us = clock_unix_us();
+	while ((option = getopt_long(argc, argv, "c:f:jr:s:t:", long_options, NULL)) != -1)
+		if (option == 'c')
+			path = optarg;
+		else if (!take_option(&request, option, optarg))
+			return cli_usage(&cli_queue, "that option is not known, or its value");
 	if (optind == argc)
 		return cli_usage(&cli_queue, "say what to do");
 	config = cli_config_load(path);
