@@ -80,6 +80,7 @@ int daemon_open_spool(struct daemon *d, struct text *why)
 		text_reset(why);
 	}
 	d->filler.log = d->spooler.log;
+	d->spooler.done_sync_us = config->spool.done_sync_ms * UINT64_C(1000);
 	return error;
 }
 

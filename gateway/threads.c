@@ -201,12 +201,42 @@ static void ring_all(struct spooler_thread *self)
 	doorbell_ring(self->filler);
 }
 
+/* Mails at once; notes with the next mail, or in a while. */
+static bool sync_is_due(struct spooler_thread *self)
+{
+	uint64_t now_us;
+
+	if (spool_log_pending(self->log) == 0) {
+		self->sync_by_us = 0;
+		return false;
+	}
+	if (spool_log_awaited(self->log) || stopping(&self->stop))
+		return true;
+	now_us = clock_mono_us();
+	if (self->sync_by_us == 0)
+		self->sync_by_us = now_us + self->done_sync_us;
+	return now_us >= self->sync_by_us;
+}
+
+/* How long the spooler may sleep. */
+static uint64_t spooler_nap_us(const struct spooler_thread *self)
+{
+	uint64_t now_us = clock_mono_us();
+
+	if (self->n_waiting)
+		return 1000;
+	if (self->sync_by_us == 0)
+		return 1000000;
+	return self->sync_by_us > now_us ? self->sync_by_us - now_us : 0;
+}
+
 static bool spooler_round(struct spooler_thread *self)
 {
 	bool busy = take_mails(self) + take_notes(self) > 0;
 
-	if (spool_log_pending(self->log) > 0) {
+	if (sync_is_due(self)) {
 		spool_log_sync(self->log, on_ack, self);
+		self->sync_by_us = 0;
 		busy = true;
 	}
 	send_waiting(self);
@@ -253,7 +283,7 @@ void *spooler_main(void *arg)
 			doorbell_cancel(&self->bell);
 			continue;
 		}
-		doorbell_wait(&self->bell, NULL, 0, self->n_waiting ? 1000 : 1000000);
+		doorbell_wait(&self->bell, NULL, 0, spooler_nap_us(self));
 	}
 	forget_waiting(self);
 	return NULL;

@@ -33,6 +33,8 @@ struct spooler_thread {
 	struct spool_item *
 		*waiting; /* committed mail that delivery's ring had no room for, oldest first */
 	unsigned n_waiting, first_waiting, waiting_room;
+	uint64_t done_sync_us; /* so long may notes wait for a mail to be synced with */
+	uint64_t sync_by_us;   /* 0: none waits */
 	struct doorbell bell;
 	struct doorbell *filler;
 	struct log_ring events;

@@ -171,6 +171,9 @@ const struct config_key config_keys[] = {
 		"One segment of the log."),
 	NUMBER("spool.memory", CONFIG_SIZE, spool.memory_bytes, "128M", 0, T,
 		"Committed mail kept in memory for delivery; the rest is read back from the log."),
+	NUMBER("spool.done_sync", CONFIG_MILLIS, spool.done_sync_ms, "20ms", 0, 10000,
+		"How long the note that a mail was delivered may wait to be synced together with "
+		"new mail; what is lost with it in a crash is delivered twice."),
 	NUMBER("spool.dead_keep", CONFIG_SECONDS, spool.dead_keep_s, "30d", 1, 31536000,
 		"How long a mail is kept that could neither be delivered nor bounced."),
 

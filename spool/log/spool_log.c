@@ -384,6 +384,11 @@ uint64_t spool_log_pending(const struct spool_log *log)
 	return b->n_acks || b->say_again;
 }
 
+bool spool_log_awaited(const struct spool_log *log)
+{
+	return log->batch.n_acks > 0;
+}
+
 unsigned spool_log_sync(struct spool_log *log, spool_ack_fn ack, void *arg)
 {
 	struct log_batch *b = &log->batch;

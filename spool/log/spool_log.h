@@ -89,6 +89,8 @@ typedef void (*spool_ack_fn)(void *arg, const struct spool_ack *ack);
 
 /* Octets waiting for a sync; 0 means spool_log_sync() has nothing to do. */
 uint64_t spool_log_pending(const struct spool_log *log);
+/* A mail waits for that: notes alone may wait for company. */
+bool spool_log_awaited(const struct spool_log *log);
 /* Write and sync the batch; acknowledge in log order. Returns how many were acknowledged. */
 unsigned spool_log_sync(struct spool_log *log, spool_ack_fn ack, void *arg);
 

@@ -159,6 +159,52 @@ static void end(struct log_sim *sim)
 	log_sim_free(sim);
 }
 
+static void release_ack(void *arg, const struct spool_ack *ack)
+{
+	(void)arg;
+	assert_int_equal(ack->error, 0);
+	spool_item_release(ack->item);
+}
+
+static void shelves_and_the_relay_s_mark_come_back_without_a_snapshot(void **state)
+{
+	struct log_sim *sim = begin(&small, 8 * small.segment_bytes);
+	struct spool_recipient to = {.address = BYTES("a@x")};
+	struct spool_envelope e = {.queue_id = 1 << 20,
+		.flags = SPOOL_MAIL_RELAY,
+		.n_recipients = 1,
+		.recipients = &to,
+		.content_octets = 4};
+	struct spool_cookie cookie = {{0, 0}};
+	struct spool_item *item;
+	uint32_t since_s = 0;
+
+	(void)state;
+	assert_int_equal(spool_log_commit_bytes(history.log, &e, BYTES("mail"), cookie), 0);
+	e.queue_id++;
+	e.flags = 0;
+	assert_int_equal(spool_log_commit_bytes(history.log, &e, BYTES("mail"), cookie), 0);
+	assert_true(spool_log_awaited(history.log));
+	spool_log_sync(history.log, release_ack, NULL);
+	assert_int_equal(spool_log_shelve(history.log, e.queue_id, SPOOL_ON_DEAD, 77), 0);
+	assert_false(spool_log_awaited(history.log));
+	spool_log_sync(history.log, release_ack, NULL);
+	log_sim_fault(sim, LOG_SIM_CRASH, log_sim_calls(sim));
+	spool_log_close(history.log);
+	log_sim_reboot(sim, LOG_SIM_DROP_ALL);
+	history.log = open_with(&small, log_sim_io(sim), NULL);
+	item = spool_log_recovered(history.log);
+	assert_true(spool_item_relay(item));
+	assert_false(spool_item_dead(item, &since_s));
+	spool_item_release(item);
+	item = spool_log_recovered(history.log);
+	assert_false(spool_item_relay(item));
+	assert_true(spool_item_dead(item, &since_s));
+	assert_int_equal(since_s, 77);
+	spool_item_release(item);
+	end(sim);
+}
+
 static uint64_t reserve_all(struct spool_log *log, uint64_t octets)
 {
 	uint64_t n = 0;
@@ -470,6 +516,7 @@ static void a_reader_on_another_thread_is_safe_against_reuse_of_segments(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shelves_and_the_relay_s_mark_come_back_without_a_snapshot),
 		cmocka_unit_test(mails_in_real_files_come_back_after_a_restart),
 		cmocka_unit_test(a_second_process_is_kept_out),
 		cmocka_unit_test(a_spool_can_be_read_while_its_daemon_runs_and_when_it_does_not),
