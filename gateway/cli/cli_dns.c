@@ -84,8 +84,9 @@ static int check(const struct options *options, struct verify_dns *dns)
 	if (domain.data[domain.len - 1] == '.')
 		domain.len--;
 	dns_check_run(&check, domain, options->selectors, options->n_selectors);
-	printf("\n%s: %u problems, %u warnings\n", options->domain, check.found[DNS_CHECK_PROBLEM],
-		check.found[DNS_CHECK_WARNING]);
+	printf("\n%s: %u problems, %u warnings, %u without an answer\n", options->domain,
+		check.found[DNS_CHECK_PROBLEM], check.found[DNS_CHECK_WARNING],
+		check.found[DNS_CHECK_UNKNOWN]);
 	return check.found[DNS_CHECK_PROBLEM]   ? CLI_FOUND
 	       : check.found[DNS_CHECK_UNKNOWN] ? CLI_TEMPORARY
 						: CLI_OK;
