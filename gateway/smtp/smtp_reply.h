@@ -24,7 +24,6 @@
 	X(NO_MEMORY, 421, "4.3.1", "Out of memory, try again later")                               \
 	X(LOCAL_ERROR, 451, "4.3.0", "Local error, try again later")                               \
 	X(DNS_LATER, 451, "4.4.3", "Temporary DNS failure, try again later")                       \
-	X(AUTH_LATER, 451, "4.7.24", "Temporary failure checking the sender, try again later")     \
 	X(TOO_MANY_RECIPIENTS, 452, "4.5.3", "Too many recipients")                                \
 	X(NO_SPACE, 452, "4.3.1", "Insufficient storage, try again later")                         \
 	X(BAD_COMMAND, 500, "5.5.2", "Command not recognized")                                     \
@@ -34,7 +33,6 @@
 	X(BAD_SENDER_SYNTAX, 501, "5.1.7", "Bad sender address syntax")                            \
 	X(BAD_RECIPIENT_SYNTAX, 501, "5.1.3", "Bad recipient address syntax")                      \
 	X(BAD_HELO, 501, "5.5.4", "Invalid host name")                                             \
-	X(NOT_NOW, 503, "5.5.1", "Bad sequence of commands")                                       \
 	X(NEED_HELO, 503, "5.5.1", "Send EHLO or HELO first")                                      \
 	X(NEED_MAIL, 503, "5.5.1", "Need MAIL first")                                              \
 	X(NEED_RCPT, 503, "5.5.1", "Need RCPT first")                                              \
@@ -45,7 +43,6 @@
 	X(NO_SUCH_USER, 550, "5.1.1", "No such user")                                              \
 	X(TOO_BIG, 552, "5.3.4", "Message too big")                                                \
 	X(BAD_EOL, 550, "5.6.0", "Bare CR or LF is not allowed")                                   \
-	X(BAD_HEADER, 550, "5.6.0", "Malformed header section")                                    \
 	X(HEADER_TOO_BIG, 552, "5.3.4", "Header section too big")                                  \
 	X(LOOP, 554, "5.4.6", "Too many hops, mail loop")                                          \
 	X(REFUSED, 550, "5.7.1", "Message refused")                                                \
