@@ -70,7 +70,17 @@ int delivery_bounce(struct delivery *d, struct job *job, bool expired);
 /* Those the log could not take are asked for again, when it is time. */
 void delivery_bounce_again(struct delivery *d);
 
-/* Changes of state; the entry is not ACTIVE. */
+/* --- delivery_state.c: changes of state; the entry is not ACTIVE --- */
+
+/* In the clock of timers. */
+uint64_t delivery_expiry_us(const struct index_entry *e);
+void delivery_remember_reply(struct delivery *d, struct index_entry *e, const char *text);
+void delivery_to_deferred(struct delivery *d, struct index_entry *e);
+/* Its time among the dead ends `keep_us` from now. */
+void delivery_keep_dead(struct delivery *d, struct index_entry *e, uint64_t keep_us);
+/* Undeliverable for good. */
+void delivery_give_up(struct delivery *d, struct index_entry *e, bool expired);
+void delivery_drop(struct delivery *d, struct index_entry *e, const char *what);
 void delivery_to_waiting(struct delivery *d, struct index_entry *e);
 void delivery_to_held(struct delivery *d, struct index_entry *e, const char *why);
 /* Back from hold or the dead, as new. */
@@ -78,3 +88,18 @@ void delivery_revive(struct delivery *d, struct index_entry *e);
 /* Ends those recipients that are left so, and the mail. */
 void delivery_end_rest(
 	struct delivery *d, struct index_entry *e, enum spool_outcome outcome, const char *what);
+
+/* --- delivery_attempt.c --- */
+
+/* Gives backends and relay what they may have. */
+void delivery_send(struct delivery *d);
+/* The bytes cannot be had: gone with the mail, out of memory, or rotten on disk. */
+void delivery_unreadable(struct delivery *d, struct index_entry *e, int error);
+/* Events of the backends and of the relay; `arg` is the delivery. */
+void delivery_on_done(void *arg, struct lmtp_mail *mail, const char *backend, bool untried);
+void delivery_on_relay_done(void *arg, struct lmtp_mail *mail, const char *relay);
+void delivery_on_health(void *arg, const char *backend, const char *reason, uint64_t wait_us);
+
+/* --- delivery_timers.c --- */
+
+void delivery_run_timers(struct delivery *d);
