@@ -266,6 +266,13 @@ static const struct ip_addr *next_hop(
 	return net_is_unspecified(gateway) ? NULL : gateway;
 }
 
+bool ip_has_route(const struct net *net, const struct ip_addr *peer)
+{
+	bool is_gateway;
+
+	return next_hop(net, peer, &is_gateway) != NULL;
+}
+
 void ip_output(struct net *net, struct pkt *pkt, uint8_t protocol, const struct net_route *route,
 	uint64_t now_us)
 {

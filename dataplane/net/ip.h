@@ -25,6 +25,9 @@ bool ip_write_header(struct net *net, struct pkt *pkt, uint8_t protocol, uint8_t
 void ip_output(struct net *net, struct pkt *pkt, uint8_t protocol, const struct net_route *route,
 	uint64_t now_us);
 
+/* A neighbour or a gateway leads there. */
+bool ip_has_route(const struct net *net, const struct ip_addr *peer);
+
 /* The group that neighbour solicitations for an address go to (RFC 4291 §2.7.1), and a group's MAC.
  */
 struct ip_addr ip_solicited_node(const struct ip_addr *addr);

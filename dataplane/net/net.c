@@ -6,6 +6,8 @@
 #include "dataplane/net/net_priv.h"
 #include "dataplane/port/checksum.h"
 
+#include <errno.h>
+
 COUNTERS_DEFINE(net, NET_COUNTERS)
 
 /* What goes before the payload of a segment without options. */
@@ -229,6 +231,20 @@ uint16_t net_mss(const struct net *net, const struct ip_addr *peer)
 	unsigned headers = ip_addr_is_v4(peer) ? TCP_OVER_IP4 : TCP_OVER_IP6;
 
 	return (uint16_t)(net->config.mtu > headers ? net->config.mtu - headers : 0);
+}
+
+/* No frame of ours reaches it, or comes back to us. */
+static bool is_unreachable(const struct net *net, const struct ip_addr *a)
+{
+	return net_is_local(net, a) || net_is_unspecified(a) || ip_addr_is_loopback(a) ||
+	       (ip_addr_is_v4(a) && ip_addr_v4_of(a) == 0);
+}
+
+int net_can_open(const struct net *net, const struct ip_addr *peer)
+{
+	if (net->config.shared || net->config.one_of_many)
+		return -EOPNOTSUPP;
+	return !is_unreachable(net, peer) && ip_has_route(net, peer) ? 0 : -ENETUNREACH;
 }
 
 static enum net_verdict tcp_segment(

@@ -95,6 +95,13 @@ bool net_is_local(const struct net *net, const struct ip_addr *addr);
 /* The address of ours to use towards `peer`; false where there is none of its family. */
 bool net_source_for(const struct net *net, const struct ip_addr *peer, struct ip_addr *local);
 
+/*
+ * Whether a connection to `peer` can be opened from here. 0; -ENETUNREACH: it is not on link and
+ * there is no gateway, or it is ourselves; -EOPNOTSUPP: on a shared device we do not ask for
+ * neighbours, and where several lcores serve one the answer may come to another.
+ */
+int net_can_open(const struct net *net, const struct ip_addr *peer);
+
 /* Take up to `n` frames ready for the device; the caller owns them. */
 unsigned net_take_tx(struct net *net, struct pkt **pkts, unsigned n);
 /* Frames the device did not take: they go back to the head of the list. */

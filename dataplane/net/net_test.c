@@ -1,6 +1,7 @@
 #include "dataplane/net/net_mock.h"
 #include "dataplane/port/checksum.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -273,10 +274,47 @@ static void drops_tcp_from_denied_networks_but_not_what_the_path_needs(void **st
 	access_table_free(table);
 }
 
+static int can_open(const char *peer)
+{
+	struct ip_addr addr = mock_addr(peer);
+
+	return net_can_open(m.net, &addr);
+}
+
+static void knows_where_it_can_open_connections(void **state)
+{
+	struct net_config config = mock_config();
+
+	(void)state;
+	mock_init_config(&m, &config);
+	assert_int_equal(can_open(PEER4), 0);
+	assert_int_equal(can_open("198.51.100.1"), 0);
+	assert_int_equal(can_open(MOCK_OUR4), -ENETUNREACH);
+	assert_int_equal(can_open(MOCK_OUR6), -ENETUNREACH);
+	assert_int_equal(can_open("224.0.0.1"), -ENETUNREACH);
+	assert_int_equal(can_open("ff02::1"), -ENETUNREACH);
+	assert_int_equal(can_open("127.0.0.1"), -ENETUNREACH);
+	assert_int_equal(can_open("0.0.0.0"), -ENETUNREACH);
+	mock_fini(&m);
+
+	memset(&config.gateway4, 0, sizeof(config.gateway4));
+	memset(&config.gateway6, 0, sizeof(config.gateway6));
+	mock_init_config(&m, &config);
+	assert_int_equal(can_open(PEER6), 0);
+	assert_int_equal(can_open("198.51.100.1"), -ENETUNREACH);
+	assert_int_equal(can_open("2001:db8:1::1"), -ENETUNREACH);
+	mock_fini(&m);
+
+	config.one_of_many = true;
+	mock_init_config(&m, &config);
+	assert_int_equal(can_open(PEER4), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(knows_where_it_can_open_connections),
 		TEST(announces_its_addresses_three_times),
 		TEST(fills_headers_and_checksums),
 		TEST(leaves_checksums_to_a_device_that_fills_them),

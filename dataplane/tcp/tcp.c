@@ -163,10 +163,16 @@ int tcp_connect_from(struct tcp_stack *stack, const struct ip_addr *local,
 {
 	struct tcp_tuple tuple = {.local = *local, .peer = *peer, .peer_port = port};
 	struct tcp_conn *conn;
+	int rc;
 
 	stack->now_us = now_us;
+	if (port == 0)
+		return -EINVAL;
 	if (ip_addr_is_v4(local) != ip_addr_is_v4(peer))
 		return -ENETUNREACH;
+	rc = net_can_open(stack->net, peer);
+	if (rc < 0)
+		return rc;
 	if (!choose_port(stack, &tuple))
 		return -EADDRNOTAVAIL;
 	conn = tcp_conn_new(stack, &tuple);
@@ -177,7 +183,7 @@ int tcp_connect_from(struct tcp_stack *stack, const struct ip_addr *local,
 	conn->rcv_limit = receive_window;
 	conn->iss = conn->snd_una = tcp_isn_sequence(&stack->isn, &tuple, now_us);
 	conn->snd_nxt = conn->iss + 1;
-	conn->snd_mss = net_mss(stack->net, peer);
+	conn->snd_mss = conn->full_mss = net_mss(stack->net, peer);
 	tcp_output_syn(conn, now_us);
 	conn->rexmit_kind = TCP_REXMIT_RTO;
 	conn->rexmit_at = now_us + conn->rtt.rto_us;

@@ -5,6 +5,7 @@
 #include "dataplane/tcp/tcp_ready_priv.h"
 #include "dataplane/tcp/tcp_seq_priv.h"
 #include "dataplane/tcp/tcp_timer_priv.h"
+#include "dataplane/tcp/tcp_undo_priv.h"
 
 /* --- round trips --- */
 
@@ -75,6 +76,7 @@ static void take_acked(struct tcp_conn *conn, const struct tcp_in *in)
 	if (tcp_conn_has(conn, TCP_F_FIN_SENT) && conn->snd_una == conn->snd_nxt)
 		conn->flags |= TCP_F_FIN_ACKED;
 	conn->progress_us = in->now_us;
+	tcp_undo_judge(conn, in);
 	tcp_loss_ack(conn, acked);
 	tell_consumer(conn);
 }

@@ -46,7 +46,8 @@ void tcp_conn_take_offer(struct tcp_conn *conn, uint16_t mss, uint8_t has, uint8
 		mss = ip_addr_is_v4(&conn->tuple.peer) ? 536 : 1220; /* RFC 9293 §3.7.1 */
 	if (mss > ours)
 		mss = ours;
-	conn->snd_mss = mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss;
+	conn->full_mss = mss < TCP_MSS_MIN ? TCP_MSS_MIN : mss;
+	conn->snd_mss = conn->full_mss;
 	if (has & TCP_HAS_TS)
 		conn->flags |= TCP_F_TS;
 	if (has & TCP_HAS_SACK_OK)

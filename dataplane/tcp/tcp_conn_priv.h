@@ -77,9 +77,12 @@ struct tcp_loss {
 	uint32_t counted;    /* octets acknowledged since cwnd last grew, in congestion avoidance */
 	uint32_t deemed_lost; /* time has told that everything before it is lost */
 	uint16_t dupacks;
-	uint8_t patience;             /* quarters of a round trip that reordering is given */
-	uint8_t phase;                /* enum tcp_loss_phase */
-	uint32_t timeout_una;         /* snd_una at the last time-out */
+	uint8_t patience;     /* quarters of a round trip that reordering is given */
+	uint8_t phase;        /* enum tcp_loss_phase */
+	uint32_t timeout_una; /* snd_una at the last time-out */
+	uint32_t undo_cwnd;   /* as they were before the time-out; 0: nothing to undo */
+	uint32_t undo_ssthresh;
+	uint32_t undo_ts;             /* our timestamp when it ran out */
 	uint32_t tail_end;            /* snd_nxt when the tail-loss probe left */
 	struct tcp_scoreboard *board; /* while the peer holds something out of order */
 };
@@ -118,7 +121,8 @@ struct tcp_conn {
 	uint16_t rcv_mss; /* the largest payload seen */
 
 	/* Line 2: sending. */
-	uint16_t snd_mss; /* largest payload without options */
+	uint16_t snd_mss;  /* largest payload without options, as the path is known */
+	uint16_t full_mss; /* the same as both ends would have it */
 	uint32_t snd_una, snd_nxt;
 	uint32_t snd_wnd, snd_wl1, snd_wl2, snd_max_wnd;
 	uint32_t ts_offset;
@@ -133,6 +137,7 @@ struct tcp_conn {
 	uint8_t challenges; /* ACKs sent unasked in the second `challenge_s` */
 	uint8_t syn_tries;
 	uint32_t challenge_s;
+	uint32_t narrow_s; /* snd_mss < full_mss: the second when that is tried again */
 	uint64_t timed_us;
 	uint64_t rexmit_at, delack_at, idle_at; /* UINT64_MAX: not running */
 	uint64_t progress_us; /* when the peer last acknowledged something new, or it began to be

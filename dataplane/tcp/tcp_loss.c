@@ -9,7 +9,7 @@
 #define PATIENCE_MAX    4u /* a whole round trip, where duplicates show that the path reorders */
 #define SLOW_START_STEP 2u /* segments an ACK: L of RFC 3465, since we are fed stretched ACKs */
 
-static uint32_t initial_window(const struct tcp_conn *conn)
+uint32_t tcp_loss_initial_window(const struct tcp_conn *conn)
 {
 	uint32_t mss = tcp_conn_payload(conn);
 
@@ -21,7 +21,7 @@ void tcp_loss_start(struct tcp_conn *conn)
 	struct tcp_loss *l = &conn->loss;
 
 	/* RFC 6928 §2: a handshake that lost a segment begins carefully. */
-	l->cwnd = conn->syn_tries > 1 ? tcp_conn_payload(conn) : initial_window(conn);
+	l->cwnd = conn->syn_tries > 1 ? tcp_conn_payload(conn) : tcp_loss_initial_window(conn);
 	l->ssthresh = CWND_MAX;
 	l->phase = TCP_LOSS_OPEN;
 	l->dupacks = 0;
@@ -261,7 +261,7 @@ void tcp_loss_blame(struct tcp_conn *conn)
 
 void tcp_loss_idle_restart(struct tcp_conn *conn)
 {
-	conn->loss.cwnd = tcp_min_u32(conn->loss.cwnd, initial_window(conn));
+	conn->loss.cwnd = tcp_min_u32(conn->loss.cwnd, tcp_loss_initial_window(conn));
 }
 
 /* --- losses told by time --- */

@@ -12,7 +12,8 @@
 
 #define TCP_DUP_THRESH 3u
 
-/* At the end of the handshake: the initial window. */
+uint32_t tcp_loss_initial_window(const struct tcp_conn *conn);
+/* At the end of the handshake: begin with it. */
 void tcp_loss_start(struct tcp_conn *conn);
 /* Gives the scoreboard back. */
 void tcp_loss_clear(struct tcp_conn *conn);

@@ -215,6 +215,22 @@ static void lost_tail_is_probed_before_the_time_out(void **state)
 	rig_fini(&r);
 }
 
+static void lone_segment_is_not_probed_while_its_ack_may_be_delayed(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	begin(&r, TCP_HAS_SACK_OK, 1);
+	tcp_send(r.conn, bytes_of(data, MSS / 2)); /* two, yet not two full ones */
+	tcp_flush(r.stack, r.w.now_us);
+	rig_wait(&r, 199000);
+	assert_int_equal(rig_counted(&r, TCP_N_TAIL_PROBES), 0);
+	rig_wait(&r, 5000);
+	assert_int_equal(rig_counted(&r, TCP_N_TAIL_PROBES), 1);
+	assert_int_equal(rig_counted(&r, TCP_N_TIMEOUTS), 0);
+	rig_fini(&r);
+}
+
 static void time_outs_back_off_and_karn_takes_no_sample(void **state)
 {
 	uint64_t last = 0, gap = 0;
@@ -298,6 +314,7 @@ int main(void)
 		cmocka_unit_test(small_window_is_mended_by_time),
 		cmocka_unit_test(repetition_that_is_lost_goes_again_before_the_time_out),
 		cmocka_unit_test(lost_tail_is_probed_before_the_time_out),
+		cmocka_unit_test(lone_segment_is_not_probed_while_its_ack_may_be_delayed),
 		cmocka_unit_test(time_outs_back_off_and_karn_takes_no_sample),
 		cmocka_unit_test(time_out_starts_again_with_one_segment),
 		cmocka_unit_test(rto_follows_rfc_6298),

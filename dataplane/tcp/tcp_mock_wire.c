@@ -193,6 +193,12 @@ uint16_t net_mss(const struct net *net, const struct ip_addr *peer)
 	return net->mss;
 }
 
+int net_can_open(const struct net *net, const struct ip_addr *peer)
+{
+	(void)peer;
+	return net->cannot_open;
+}
+
 bool net_source_for(const struct net *net, const struct ip_addr *peer, struct ip_addr *local)
 {
 	*local = net->addr;

@@ -26,6 +26,7 @@ struct net {
 	unsigned side;
 	struct ip_addr addr;
 	uint16_t mss;
+	int cannot_open; /* what net_can_open() says */
 	uint64_t sent;
 };
 

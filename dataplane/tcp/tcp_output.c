@@ -1,6 +1,7 @@
 #include "dataplane/tcp/tcp_output_priv.h"
 
 #include "dataplane/tcp/tcp_loss_priv.h"
+#include "dataplane/tcp/tcp_path_priv.h"
 #include "dataplane/tcp/tcp_ready_priv.h"
 #include "dataplane/tcp/tcp_receive_priv.h"
 #include "dataplane/tcp/tcp_seq_priv.h"
@@ -349,6 +350,8 @@ void tcp_output(struct tcp_conn *conn, uint64_t now_us)
 	if (conn->send.len > 0 || tcp_conn_has(conn, TCP_F_FIN_QUEUED)) {
 		uint32_t pipe;
 
+		if (conn->snd_mss < conn->full_mss)
+			tcp_path_raise(conn, now_us);
 		if (conn->snd_una == conn->snd_nxt && now_us - conn->sent_us > conn->rtt.rto_us)
 			tcp_loss_idle_restart(conn);
 		pipe = tcp_loss_pipe(conn);

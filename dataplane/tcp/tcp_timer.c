@@ -3,11 +3,14 @@
 #include "dataplane/tcp/tcp_listen_priv.h"
 #include "dataplane/tcp/tcp_loss_priv.h"
 #include "dataplane/tcp/tcp_output_priv.h"
+#include "dataplane/tcp/tcp_path_priv.h"
 #include "dataplane/tcp/tcp_ready_priv.h"
 #include "dataplane/tcp/tcp_seq_priv.h"
+#include "dataplane/tcp/tcp_undo_priv.h"
 
-#define PTO_MIN_US    10000u  /* RFC 8985 §7.2 */
-#define PTO_DELACK_US 200000u /* the peer may sit on the ACK of a lone segment */
+/* What a peer may put its ACK off by, beyond the round trip (RFC 8985 §7.2). */
+#define PTO_DELAY_US  25000u  /* its timers, and work that comes between */
+#define PTO_DELACK_US 200000u /* fewer than two full segments: it may wait for the second */
 #define BACKOFF_MAX   10u
 
 static uint64_t earliest(const struct tcp_conn *conn)
@@ -68,10 +71,7 @@ static uint64_t tail_delay(const struct tcp_conn *conn)
 {
 	uint64_t pto = 2 * (uint64_t)conn->rtt.srtt_us;
 
-	if (pto < PTO_MIN_US)
-		pto = PTO_MIN_US;
-	if (tcp_conn_flight(conn) <= tcp_conn_payload(conn))
-		pto += PTO_DELACK_US;
+	pto += tcp_conn_flight(conn) < 2 * tcp_conn_payload(conn) ? PTO_DELACK_US : PTO_DELAY_US;
 	return pto < conn->rtt.rto_us ? pto : conn->rtt.rto_us;
 }
 
@@ -153,8 +153,10 @@ static bool run_timeout(struct tcp_conn *conn, uint64_t now_us)
 	if (now_us - conn->progress_us >= TCP_GIVE_UP_US && conn->rtt.backoff >= TCP_GIVE_UP_TRIES)
 		return give_up(conn, now_us);
 	tcp_count(conn->stack, TCP_N_TIMEOUTS);
+	tcp_undo_note(conn, now_us);
 	tcp_loss_timeout(conn);
 	tcp_rtt_backoff(&conn->rtt);
+	tcp_path_timeout(conn, now_us);
 	conn->rexmit_kind = TCP_REXMIT_NONE;
 	tcp_output(conn, now_us);
 	return true;
