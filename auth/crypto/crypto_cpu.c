@@ -31,6 +31,6 @@ __attribute__((constructor(101))) static void crypto_cpu_look(void)
 	crypto_cpu.sha = sse41 && b7 & bit_SHA;
 	crypto_cpu.avx2 = ymm && b7 & bit_AVX2 && b7 & bit_BMI2;
 	crypto_cpu.avx512 = ymm && zmm && (b7 & wide) == wide;
-	crypto_cpu.avx512_ifma = crypto_cpu.avx512 && b7 & bit_AVX512IFMA;
+	crypto_cpu.avx512_ifma = crypto_cpu.avx512 && b7 & bit_AVX512IFMA && c7 & bit_AVX512VBMI;
 	crypto_cpu.avx512_vbmi2 = crypto_cpu.avx512 && c7 & bit_AVX512VBMI2;
 }

@@ -10,7 +10,7 @@ struct crypto_cpu {
 	bool sha;          /* SHA extensions, SSE4.1 */
 	bool avx2;         /* AVX2, BMI2 */
 	bool avx512;       /* F, BW, VL, DQ */
-	bool avx512_ifma;  /* with the above */
+	bool avx512_ifma;  /* IFMA and VBMI, with the above */
 	bool avx512_vbmi2; /* with the above */
 };
 

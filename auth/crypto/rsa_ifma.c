@@ -31,7 +31,7 @@
 
 /* Sanitizers would watch each of the thousands of steps that are unrolled here. */
 #define IFMA                                                                                       \
-	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512ifma"),                    \
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512ifma,avx512vbmi"),         \
 		no_sanitize("address", "undefined")))
 #define IFMA_INLINE IFMA __attribute__((always_inline)) static inline
 
@@ -174,20 +174,35 @@ IFMA static void multiply(struct batch *w, const vec *x, const vec *y, const vec
 IFMA_INLINE void reduce_column(vec acc[2 * BLOCK], vec *q, const vec *n, vec k0)
 {
 	const vec zero = _mm512_setzero_si512(), round = _mm512_set1_epi64((long long)DIGIT_MASK);
+	vec last = zero;
+#pragma GCC unroll 11
+	for (int i = 0; i <= BLOCK; i++) {
+		vec digit = zero;
+		if (i < BLOCK) {
+			digit = _mm512_madd52lo_epu64(zero, acc[i], k0);
+			vec carry = _mm512_srli_epi64(_mm512_add_epi64(acc[i], round), DIGIT_BITS);
+			q[i] = digit;
+			if (i > 0) {
+				LO(acc[i + 1], last, n[2]);
+				HI(acc[i + 1], last, n[1]);
+			}
+			acc[i + 1] = _mm512_add_epi64(
+				_mm512_madd52hi_epu64(
+					_mm512_add_epi64(acc[i + 1], carry), digit, n[0]),
+				_mm512_madd52lo_epu64(zero, digit, n[1]));
+		} else {
+			LO(acc[i + 1], last, n[2]);
+			HI(acc[i + 1], last, n[1]);
+		}
+		if (i > 0) {
 #pragma GCC unroll 10
-	for (int i = 0; i < BLOCK; i++) {
-		vec digit = _mm512_madd52lo_epu64(zero, acc[i], k0);
-		vec carry = _mm512_srli_epi64(_mm512_add_epi64(acc[i], round), DIGIT_BITS);
-		q[i] = digit;
-		acc[i + 1] = _mm512_add_epi64(
-			_mm512_madd52hi_epu64(_mm512_add_epi64(acc[i + 1], carry), digit, n[0]),
-			_mm512_madd52lo_epu64(zero, digit, n[1]));
+			for (int j = 3; j < BLOCK; j++)
+				LO(acc[i - 1 + j], last, n[j]);
 #pragma GCC unroll 10
-		for (int j = 2; j < BLOCK; j++)
-			LO(acc[i + j], digit, n[j]);
-#pragma GCC unroll 10
-		for (int j = 1; j < BLOCK; j++)
-			HI(acc[i + j + 1], digit, n[j]);
+			for (int j = 2; j < BLOCK; j++)
+				HI(acc[i + j], last, n[j]);
+		}
+		last = digit;
 	}
 }
 
@@ -226,13 +241,27 @@ IFMA static void reduce(struct batch *w, vec *out)
 
 /* --- in and out ------------------------------------------------------------------------------ */
 
-/* Eight digits of eight rows to eight vectors. */
-IFMA_INLINE void transpose8(vec *out, const uint64_t *const rows[RSA_IFMA_LANES], unsigned at)
+/* Digits at..at + 7 of a big-endian number; two digits are 13 octets. */
+IFMA_INLINE vec eight_digits(const uint8_t *octets, size_t len, unsigned at)
 {
-	vec r[8], s[8];
-#pragma GCC unroll 8
-	for (int i = 0; i < 8; i++)
-		r[i] = _mm512_loadu_si512(rows[i] + at);
+	/* Where the octets of digit i lie that load last: 64 octets end with the lowest of them. */
+#define WINDOW(o)                                                                                  \
+	(char)(63 - (o)), (char)(62 - (o)), (char)(61 - (o)), (char)(60 - (o)), (char)(59 - (o)),  \
+		(char)(58 - (o)), (char)(57 - (o)), (char)(56 - (o))
+	static const char windows[64] __attribute__((aligned(64))) = {WINDOW(0), WINDOW(6),
+		WINDOW(13), WINDOW(19), WINDOW(26), WINDOW(32), WINDOW(39), WINDOW(45)};
+	const size_t below = at * DIGIT_BITS / 8, left = len > below ? len - below : 0;
+	const __mmask64 there = left >= 64 ? ~0ull : ~(~0ull >> left);
+	vec v = _mm512_maskz_loadu_epi8(there, octets + left - 64);
+	v = _mm512_permutexvar_epi8(_mm512_load_si512(windows), v);
+	v = _mm512_srlv_epi64(v, _mm512_set_epi64(4, 0, 4, 0, 4, 0, 4, 0));
+	return _mm512_and_si512(v, _mm512_set1_epi64((long long)DIGIT_MASK));
+}
+
+/* Eight digits of eight numbers to eight vectors. */
+IFMA_INLINE void transpose8(vec *out, vec r[8])
+{
+	vec s[8];
 #pragma GCC unroll 4
 	for (int i = 0; i < 8; i += 2) {
 		s[i] = _mm512_unpacklo_epi64(r[i], r[i + 1]);
@@ -252,25 +281,32 @@ IFMA_INLINE void transpose8(vec *out, const uint64_t *const rows[RSA_IFMA_LANES]
 	}
 }
 
-IFMA static void transpose(vec *out, const uint64_t *const rows[RSA_IFMA_LANES], unsigned digits)
+IFMA static void transpose_rows(vec *out, const vec *const rows[8], unsigned digits)
 {
-	for (unsigned at = 0; at < digits; at += 8)
-		transpose8(out + at, rows, at);
+	for (unsigned at = 0; at < digits; at += 8) {
+		vec r[8];
+#pragma GCC unroll 8
+		for (int i = 0; i < 8; i++)
+			r[i] = rows[i][at / 8];
+		transpose8(out + at, r);
+	}
 }
 
-/* Big-endian octets to a row of digits. */
-static void to_digits(uint64_t row[ROW_MAX], unsigned digits, const uint8_t *octets, size_t len)
+IFMA static void transpose_octets(vec *out, const struct bytes numbers[8], unsigned digits)
 {
-	uint8_t little[ROW_MAX * DIGIT_BITS / 8 + 16] = {0};
-	for (size_t i = 0; i < len; i++)
-		little[i] = octets[len - 1 - i];
-	for (unsigned i = 0; i < digits; i++) {
-		uint64_t word;
-		memcpy(&word, little + i * DIGIT_BITS / 8, sizeof(word));
-		row[i] = word >> (i & 1 ? 4 : 0) & DIGIT_MASK;
+	for (unsigned at = 0; at < digits; at += 8) {
+		vec r[8];
+#pragma GCC unroll 8
+		for (int i = 0; i < 8; i++)
+			r[i] = eight_digits(numbers[i].data, numbers[i].len, at);
+		transpose8(out + at, r);
 	}
-	for (unsigned i = digits; i < ROW_OF(digits); i++)
-		row[i] = 0;
+}
+
+IFMA static void to_digits(uint64_t *row, unsigned digits, const uint8_t *octets, size_t len)
+{
+	for (unsigned at = 0; at < digits; at += 8)
+		_mm512_storeu_si512(row + at, eight_digits(octets, len, at));
 }
 
 /* --- keys ------------------------------------------------------------------------------------ */
@@ -401,38 +437,27 @@ static bool is_candidate(const struct pubkey_job *job)
 /* Lanes past n repeat the first. */
 IFMA static void load(struct batch *w, unsigned digits, struct pubkey_job *const *jobs, unsigned n)
 {
-	static const uint8_t none[1];
-	uint64_t s[RSA_IFMA_LANES][ROW_MAX], h[RSA_IFMA_LANES][ROW_MAX];
-	const uint64_t *rows[KEY_ROWS][RSA_IFMA_LANES], *s_rows[RSA_IFMA_LANES],
-		*h_rows[RSA_IFMA_LANES];
+	const vec *rows[KEY_ROWS][RSA_IFMA_LANES];
+	struct bytes s[RSA_IFMA_LANES], h[RSA_IFMA_LANES];
 	uint64_t k0[RSA_IFMA_LANES];
 	vec h_digits[8];
 
 	for (unsigned lane = 0; lane < RSA_IFMA_LANES; lane++) {
 		const struct pubkey_job *job = jobs[lane < n ? lane : 0];
 		const struct rsa_ifma_key *key = job->key->batch;
-		bool good = is_candidate(job);
 		for (unsigned r = 0; r < KEY_ROWS; r++)
-			rows[r][lane] = key->digits + r * ROW_OF(digits);
+			rows[r][lane] = (const vec *)(key->digits + r * ROW_OF(digits));
 		k0[lane] = key->k0;
-		s_rows[lane] = s[lane];
-		h_rows[lane] = h[lane];
-		if (lane >= n) {
-			s_rows[lane] = s[0];
-			h_rows[lane] = h[0];
-			continue;
-		}
-		to_digits(s[lane], digits, good ? job->signature.data : none,
-			good ? job->signature.len : 0);
-		to_digits(h[lane], HASH_DIGITS, job->digest, sizeof(job->digest));
+		s[lane] = is_candidate(job) ? job->signature : (struct bytes){job->digest, 0};
+		h[lane] = bytes_of(job->digest, sizeof(job->digest));
 	}
 	w->blocks = digits / BLOCK;
 	w->k0 = _mm512_loadu_si512(k0);
-	transpose(w->n, rows[KEY_N], digits);
-	transpose(w->a, rows[KEY_A], digits);
-	transpose(w->b, rows[KEY_B], digits);
-	transpose(w->s, s_rows, digits);
-	transpose8(h_digits, h_rows, 0);
+	transpose_rows(w->n, rows[KEY_N], digits);
+	transpose_rows(w->a, rows[KEY_A], digits);
+	transpose_rows(w->b, rows[KEY_B], digits);
+	transpose_octets(w->s, s, digits);
+	transpose_octets(h_digits, h, HASH_DIGITS);
 	memcpy(w->h, h_digits, sizeof(w->h));
 }
 
