@@ -1,5 +1,7 @@
 #include "gateway/smtp/smtp_data.h"
 
+#include "gateway/smtp/smtp_data_lines.h"
+
 #include <emmintrin.h>
 
 enum state {
@@ -107,6 +109,23 @@ static void line_ended(struct smtp_data *data)
 	data->state = LINE_START;
 }
 
+/* Whole lines that need no thought; 0 where there are none. */
+static size_t take_lines(struct smtp_data *data, struct bytes in, bool at_start)
+{
+	struct smtp_data_lines seen;
+	size_t n = smtp_data_lines(in, at_start, &seen);
+
+	if (n == 0)
+		return 0;
+	if (seen.empty)
+		data->in_header = false;
+	if (seen.eight_bit)
+		data->flaws |= SMTP_DATA_8BIT;
+	data->line_empty = true;
+	data->state = LINE_START;
+	return n;
+}
+
 /* One step: how many octets of `in` are taken, and of them from which on they are content. */
 static size_t step(struct smtp_data *data, struct bytes in, struct bytes *content)
 {
@@ -120,9 +139,13 @@ static size_t step(struct smtp_data *data, struct bytes in, struct bytes *conten
 			return 1;
 		}
 		data->state = IN_LINE;
-		return 0;
+		n = take_lines(data, in, true);
+		*content = bytes_slice(in, 0, n);
+		return n;
 	case IN_LINE:
-		n = take_line(data, in);
+		n = take_lines(data, in, false);
+		if (n == 0)
+			n = take_line(data, in);
 		*content = bytes_slice(in, 0, n);
 		return n;
 	case CR:
@@ -182,15 +205,26 @@ bool smtp_data_odd_end(const struct smtp_data *data)
 	return data->odd == ODD_END && data->state != END;
 }
 
+/* Whether what comes next lies behind the run so far: no dot was taken out between them. */
+static bool continues(struct bytes content, struct bytes input)
+{
+	return content.len == 0 || content.data + content.len == input.data;
+}
+
 bool smtp_data_feed(struct smtp_data *data, struct bytes *input, struct bytes *content)
 {
 	*content = (struct bytes){0};
-	while (input->len > 0 && data->state != END && content->len == 0) {
-		size_t n = step(data, *input, content);
+	while (input->len > 0 && data->state != END && continues(*content, *input)) {
+		struct bytes more = {0};
+		size_t n = step(data, *input, &more);
 
 		watch_odd_end(data, bytes_slice(*input, 0, n));
 		*input = bytes_from(*input, n);
-		data->octets += content->len;
+		data->octets += more.len;
+		if (content->len == 0)
+			*content = more;
+		else
+			content->len += more.len;
 	}
 	return content->len > 0;
 }
