@@ -86,6 +86,14 @@ static void came_up(struct backends *b, struct backend *k)
 	k->backoff_us = 0;
 }
 
+void backends_retry_now(struct backends *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		b->list[i].backoff_us = 0;
+		b->list[i].down_until_us = 0;
+	}
+}
+
 /* --- connections ---------------------------------------------------------------------------- */
 
 static void watch(struct backends *b, struct connection *c, bool write, bool add)

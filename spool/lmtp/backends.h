@@ -60,6 +60,8 @@ void backends_want(struct backends *b, unsigned waiting, uint64_t now_us);
 /* Gives the mail, borrowed until done(), to a free connection; false if there is none. */
 bool backends_send(struct backends *b, struct lmtp_mail *mail, uint64_t now_us);
 bool backends_free_connection(const struct backends *b);
+/* Those that cannot be reached are tried again as soon as they are wanted. */
+void backends_retry_now(struct backends *b);
 /* backends_wait() returns for this descriptor too, from now on. 0 or -errno. */
 int backends_watch(struct backends *b, int fd);
 /* Waits for sockets, `wake_fd` (-1: none) or the timeout; backends_handle() deals with it. */

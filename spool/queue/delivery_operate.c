@@ -73,6 +73,7 @@ unsigned delivery_unhold(struct delivery *d, uint64_t queue_id)
 
 unsigned delivery_flush(struct delivery *d, uint64_t queue_id)
 {
+	backends_retry_now(d->backends);
 	return for_matching(d, queue_id, flush_one);
 }
 

@@ -4,6 +4,7 @@
     netns     network namespaces, devices, sockets inside a namespace
     peers     run the servers unpacked by tests/peers
     dovecot   a private Dovecot: LMTP, IMAPS, Maildir
+    sink      a store that keeps nothing, for mail at full rate
     nsd       a private authoritative name server for `dns: {forward: ...}`
     senders   the domains that send to the lab: keys, zone, signed mail
     gateway   posternd under test: configuration, start, stop

@@ -72,5 +72,14 @@ class Gateway:
         """Runs build/postern; returns what it printed."""
         return run(os.path.join(build_dir(), "postern"), *words, check=check)
 
+    def stats(self):
+        """The running daemon's counters by name; those of several threads are added up."""
+        counters = {}
+        for line in self.tool("stats", "-a", "-c", self.config).splitlines():
+            words = line.split()
+            if len(words) == 2:
+                counters[words[0]] = counters.get(words[0], 0) + int(words[1])
+        return counters
+
     def stop(self, grace_s=15):
         return self.process.stop(grace_s)
