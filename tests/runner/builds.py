@@ -34,10 +34,10 @@ class Build:
         subprocess.run(["meson", "setup", self.path, SOURCE, *self.options], check=True, env=self.env,
                        stdout=subprocess.DEVNULL)
 
-    def make(self):
-        """Builds everything; raises with the end of the compiler's output."""
+    def make(self, *targets):
+        """Builds everything, or only `targets`; raises with the end of the compiler's output."""
         self.configure()
-        done = subprocess.run(["ninja", "-C", self.path, "-j", str(CPUS)], env=self.env, check=False,
+        done = subprocess.run(["ninja", "-C", self.path, "-j", str(CPUS), *targets], env=self.env, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         if done.returncode != 0:
             print(done.stdout[-8000:], flush=True)
