@@ -7,8 +7,7 @@ void arc_chain_init(struct arc_chain *chain, struct arena *arena)
 	*chain = (struct arc_chain){.arena = arena};
 }
 
-/* Blanks, folding and comments (RFC 5322 §3.2.2); false where a comment does not end. */
-static bool skip_cfws(struct cursor *c)
+bool arc_chain_skip_cfws(struct cursor *c)
 {
 	unsigned depth = 0;
 	while (!cursor_done(c)) {
@@ -32,9 +31,9 @@ static unsigned aar_instance(struct bytes value)
 {
 	struct cursor c = cursor_of(value);
 	uint64_t instance;
-	bool good = skip_cfws(&c) && cursor_accept(&c, 'i') && skip_cfws(&c) &&
-		    cursor_accept(&c, '=') && skip_cfws(&c) &&
-		    cursor_take_u64(&c, ARC_MAX_SETS, &instance) == 0 && skip_cfws(&c) &&
+	bool good = arc_chain_skip_cfws(&c) && cursor_accept(&c, 'i') && arc_chain_skip_cfws(&c) &&
+		    cursor_accept(&c, '=') && arc_chain_skip_cfws(&c) &&
+		    cursor_take_u64(&c, ARC_MAX_SETS, &instance) == 0 && arc_chain_skip_cfws(&c) &&
 		    cursor_accept(&c, ';');
 	return good ? (unsigned)instance : 0;
 }

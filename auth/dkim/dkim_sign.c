@@ -1,8 +1,8 @@
 #include "auth/dkim/dkim_sign.h"
 
 #include "auth/crypto/crypto.h"
+#include "auth/dkim/dkim_message.h"
 #include "auth/dkim/dkim_tags.h"
-#include "base/arena.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -11,8 +11,6 @@
 #include <stdlib.h>
 
 #define MIN_RSA_BITS    1024 /* RFC 8301 §3.2 */
-#define HEADER_MAX      (1u << 20)
-#define SIGN_BLOCKS     512
 #define FOLD_COLUMN     72
 #define DER_MAX         2200
 #define NO_HEADER_LIMIT (64u << 20)
@@ -84,7 +82,7 @@ int dkim_signer_pem(const struct dkim_signer *signer, struct text *out)
 	return !good ? -ENOMEM : out->overflow ? -ENOSPC : 0;
 }
 
-static void put_base64(struct text *out, struct bytes octets)
+void dkim_sign_put_base64(struct text *out, struct bytes octets)
 {
 	unsigned char encoded[DER_MAX * 4 / 3 + 4];
 	int n = EVP_EncodeBlock(encoded, octets.data, (int)octets.len);
@@ -106,7 +104,7 @@ int dkim_signer_record(const struct dkim_signer *signer, struct text *out)
 		len = (size_t)i2d_PUBKEY(signer->pkey, &end);
 	}
 	text_printf(out, "v=DKIM1; k=%s; p=", signer->ed25519 ? "ed25519" : "rsa");
-	put_base64(out, bytes_of(der, len));
+	dkim_sign_put_base64(out, bytes_of(der, len));
 	return out->overflow ? -ENOSPC : 0;
 }
 
@@ -132,27 +130,36 @@ static bool sign_digest(
 	return good;
 }
 
-int dkim_sign_raw(const struct dkim_signer *signer, struct dkim_header *header,
-	enum dkim_canon canon, struct bytes names, struct bytes raw, struct text *out)
+int dkim_sign_digest(const struct dkim_signer *signer, const uint8_t digest[32], struct text *out)
 {
-	struct dkim_sig sig = {.kind = DKIM_SIG_AMS, .header = canon, .names = names, .raw = raw};
-	uint8_t digest[32], signature[DER_MAX];
+	uint8_t signature[DER_MAX];
 	size_t len = sizeof(signature);
 
-	if (dkim_header_hash(header, &sig, NO_HEADER_LIMIT, digest))
-		return -EINVAL;
 	if (!sign_digest(signer, digest, signature, &len))
 		return -ENOMEM;
-	put_base64(out, bytes_of(signature, len));
+	dkim_sign_put_base64(out, bytes_of(signature, len));
 	return out->overflow ? -ENOSPC : 0;
 }
 
-void dkim_sign_body_hash(
-	enum dkim_canon canon, uint64_t length, struct bytes body, struct text *out)
+int dkim_sign_raw(const struct dkim_signer *signer, struct dkim_header *header,
+	enum dkim_canon canon, struct bytes names, struct bytes raw, struct text *out)
+{
+	/* Of this kind, for it is the signer's own choice which From is signed. */
+	const struct dkim_sig sig = {
+		.kind = DKIM_SIG_AMS, .header = canon, .names = names, .raw = raw};
+	uint8_t digest[32];
+
+	if (dkim_header_hash(header, &sig, NO_HEADER_LIMIT, digest))
+		return -EINVAL;
+	return dkim_sign_digest(signer, digest, out);
+}
+
+void dkim_sign_body_digest(
+	enum dkim_canon canon, uint64_t length, struct bytes body, uint8_t digest[32])
 {
 	struct dkim_canon_body state;
 	struct sha256_state sha;
-	uint8_t scratch[HASH_SCRATCH], digest[32];
+	uint8_t scratch[HASH_SCRATCH];
 	struct bytes piece;
 
 	dkim_canon_body_init(&state, canon);
@@ -164,57 +171,34 @@ void dkim_sign_body_hash(
 		sha256_update(&sha, piece);
 	}
 	sha256_final(&sha, digest);
-	put_base64(out, bytes_of(digest, sizeof(digest)));
 }
 
-/* --- a message ------------------------------------------------------------------------------- */
+void dkim_sign_body_hash(
+	enum dkim_canon canon, uint64_t length, struct bytes body, struct text *out)
+{
+	uint8_t digest[32];
 
-struct signing {
-	const struct dkim_signer *signer;
-	const struct dkim_sign_options *options;
-	struct slab blocks;
-	struct arena arena;
-	struct dkim_header header;
-	struct fields fields;
-	uint8_t *buffer;
-	struct bytes body;
-};
+	dkim_sign_body_digest(canon, length, body, digest);
+	dkim_sign_put_base64(out, bytes_of(digest, sizeof(digest)));
+}
 
-static unsigned count_fields(const struct signing *s, struct bytes name)
+/* --- names ----------------------------------------------------------------------------------- */
+
+static unsigned count_fields(const struct dkim_header *header, struct bytes name)
 {
 	unsigned n = 0;
 	for (size_t i = 0; i < DKIM_HEADER_BUCKETS; i++)
-		for (const struct dkim_header_entry *e = s->header.bottom[i]; e; e = e->above)
+		for (const struct dkim_header_entry *e = header->bottom[i]; e; e = e->above)
 			n += bytes_eq_nocase(e->name, name);
 	return n;
 }
 
-static int read_message(struct signing *s, struct bytes message)
+void dkim_sign_choose_names(
+	const struct dkim_header *header, struct bytes of, unsigned more, struct text *names)
 {
-	struct field field;
-	enum fields_event event;
-
-	fields_init(&s->fields, s->buffer, HEADER_MAX);
-	while ((event = fields_feed(&s->fields, &message, &field)) == FIELDS_FIELD)
-		dkim_header_add(&s->header, &field);
-	if (event == FIELDS_MORE)
-		while ((event = fields_finish(&s->fields, &field)) == FIELDS_FIELD)
-			dkim_header_add(&s->header, &field);
-	s->body = message;
-	return event == FIELDS_END && !s->header.overflow ? 0 : -EINVAL;
-}
-
-/* Our own choice signs what is there, and once more than that; a list given is taken as it is. */
-static void put_names(const struct signing *s, struct text *names)
-{
-	const struct bytes all = BYTES(DKIM_SIGN_NAMES_DEFAULT);
-	if (s->options->names.data) {
-		text_put(names, s->options->names);
-		return;
-	}
-	for (struct bytes rest = all, name; dkim_tags_next_item(&rest, &name);) {
-		unsigned n = count_fields(s, name);
-		for (unsigned i = 0; n && i <= n; i++) {
+	for (struct bytes name; dkim_tags_next_item(&of, &name);) {
+		unsigned n = count_fields(header, name);
+		for (unsigned i = 0; n && i < n + more; i++) {
 			if (names->len)
 				text_putc(names, ':');
 			text_put(names, name);
@@ -222,8 +206,7 @@ static void put_names(const struct signing *s, struct text *names)
 	}
 }
 
-/* Folds at colons. */
-static void put_folded_names(struct text *out, struct bytes names)
+void dkim_sign_put_names(struct text *out, struct bytes names)
 {
 	size_t column = 3;
 	for (struct bytes rest = names, name; dkim_tags_next_item(&rest, &name);) {
@@ -238,14 +221,6 @@ static void put_folded_names(struct text *out, struct bytes names)
 	}
 }
 
-static void put_folded_base64(struct text *out, struct bytes base64)
-{
-	for (size_t i = 0; i < base64.len; i += FOLD_COLUMN) {
-		text_put(out, BYTES("\r\n\t"));
-		text_put(out, bytes_slice(base64, i, FOLD_COLUMN));
-	}
-}
-
 static bool has_name(struct bytes names, struct bytes wanted)
 {
 	for (struct bytes name; dkim_tags_next_item(&names, &name);)
@@ -254,57 +229,81 @@ static bool has_name(struct bytes names, struct bytes wanted)
 	return false;
 }
 
+/* --- a message ------------------------------------------------------------------------------- */
+
 static const char *canon_word(enum dkim_canon canon)
 {
 	return canon == DKIM_RELAXED ? "relaxed" : "simple";
 }
 
-static int put_field(struct signing *s, struct text *out)
+/* Our own choice signs what is there, and once more than that; a list given is taken as it is. */
+static int choose_names(const struct dkim_sign_options *options, const struct dkim_header *header,
+	struct text *names)
 {
-	const struct dkim_sign_options *o = s->options;
-	char names_text[1024], b_text[DER_MAX];
-	struct text names, b;
-	size_t start = out->len;
+	if (options->names.data)
+		text_put(names, options->names);
+	else
+		dkim_sign_choose_names(header, BYTES(DKIM_SIGN_NAMES_DEFAULT), 1, names);
+	return !names->overflow && has_name(text_bytes(names), BYTES("from")) &&
+			       count_fields(header, BYTES("from"))
+		       ? 0
+		       : -EINVAL;
+}
 
-	text_init(&names, names_text, sizeof(names_text));
-	text_init(&b, b_text, sizeof(b_text));
-	put_names(s, &names);
-	if (names.overflow || !has_name(text_bytes(&names), BYTES("from")) ||
-		!count_fields(s, BYTES("from")))
-		return -EINVAL;
-	text_printf(out, "DKIM-Signature: v=1; a=%s; c=%s/%s; d=", dkim_signer_algorithm(s->signer),
+/* The field up to and with "b=". */
+static void put_unsigned(const struct dkim_signer *signer, const struct dkim_sign_options *o,
+	struct bytes names, struct bytes body, struct text *out)
+{
+	text_printf(out, "DKIM-Signature: v=1; a=%s; c=%s/%s; d=", dkim_signer_algorithm(signer),
 		canon_word(o->header), canon_word(o->body));
 	text_put(out, o->domain);
 	text_put(out, BYTES("; s="));
 	text_put(out, o->selector);
 	text_printf(out, ";\r\n\tt=%llu; h=", (unsigned long long)o->now_unix_s);
-	put_folded_names(out, text_bytes(&names));
+	dkim_sign_put_names(out, names);
 	text_put(out, BYTES(";\r\n\tbh="));
-	dkim_sign_body_hash(o->body, DKIM_SIG_NO_LENGTH, s->body, out);
+	dkim_sign_body_hash(o->body, DKIM_SIG_NO_LENGTH, body, out);
 	text_put(out, BYTES(";\r\n\tb="));
+}
+
+static void put_folded(struct text *out, struct bytes base64)
+{
+	for (size_t i = 0; i < base64.len; i += FOLD_COLUMN) {
+		text_put(out, BYTES("\r\n\t"));
+		text_put(out, bytes_slice(base64, i, FOLD_COLUMN));
+	}
+}
+
+static int put_field(const struct dkim_signer *signer, const struct dkim_sign_options *o,
+	struct dkim_message *message, struct text *out)
+{
+	char room[1024], b_room[DER_MAX];
+	struct text names, b;
+	size_t start = out->len;
+
+	text_init(&names, room, sizeof(room));
+	text_init(&b, b_room, sizeof(b_room));
+	int error = choose_names(o, &message->header, &names);
+	if (error)
+		return error;
+	put_unsigned(signer, o, text_bytes(&names), message->body, out);
 	if (out->overflow)
 		return -ENOSPC;
-	int error = dkim_sign_raw(s->signer, &s->header, o->header, text_bytes(&names),
+	error = dkim_sign_raw(signer, &message->header, o->header, text_bytes(&names),
 		bytes_of(out->data + start, out->len - start), &b);
-	put_folded_base64(out, text_bytes(&b));
+	put_folded(out, text_bytes(&b));
 	text_put(out, BYTES("\r\n"));
 	return error ? error : out->overflow ? -ENOSPC : 0;
 }
 
 int dkim_sign(const struct dkim_signer *signer, const struct dkim_sign_options *options,
-	struct bytes message, struct text *out)
+	struct bytes text, struct text *out)
 {
-	struct signing s = {.signer = signer, .options = options, .buffer = malloc(HEADER_MAX)};
-	int error = s.buffer ? slab_init(&s.blocks, ARENA_BLOCK_SIZE, SIGN_BLOCKS) : -ENOMEM;
-	if (error == 0) {
-		arena_init(&s.arena, &s.blocks, SIGN_BLOCKS);
-		dkim_header_init(&s.header, &s.arena);
-		error = read_message(&s, message);
-		if (error == 0)
-			error = put_field(&s, out);
-		arena_fini(&s.arena);
-		slab_fini(&s.blocks);
-	}
-	free(s.buffer);
+	struct dkim_message message;
+	int error = dkim_message_open(&message, text, NULL, NULL);
+
+	if (error == 0)
+		error = put_field(signer, options, &message, out);
+	dkim_message_close(&message);
 	return error;
 }

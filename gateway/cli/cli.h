@@ -12,6 +12,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_allow;
+extern const struct cli_command cli_arc;
 extern const struct cli_command cli_capture;
 extern const struct cli_command cli_check;
 extern const struct cli_command cli_config;

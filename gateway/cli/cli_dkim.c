@@ -1,7 +1,7 @@
 #include "auth/dkim/dkim_sign.h"
 #include "base/clock.h"
 #include "gateway/cli/cli.h"
-#include "gateway/cli/verify_input.h"
+#include "gateway/cli/sign_input.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,14 +27,13 @@ const struct cli_command cli_dkim = {
 	.run = run,
 };
 
-#define KEY_FILE_MAX  16384
-#define RECORD_MAX    2048
-#define FIELD_MAX     8192
-#define STRING_MAX    255 /* octets of one string of a TXT record (RFC 1035 §3.3) */
-#define RSA_BITS      2048
-#define RSA_BITS_MIN  1024
-#define RSA_BITS_MAX  4096
-#define INPUT_PORTION 65536
+#define KEY_FILE_MAX 16384
+#define RECORD_MAX   2048
+#define FIELD_MAX    8192
+#define STRING_MAX   255 /* octets of one string of a TXT record (RFC 1035 §3.3) */
+#define RSA_BITS     2048
+#define RSA_BITS_MIN 1024
+#define RSA_BITS_MAX 4096
 
 struct options {
 	const char *domain, *selector, *key, *headers, *now, *rsa, *message;
@@ -158,68 +157,6 @@ static int keygen(const struct options *options)
 
 /* --- sign ------------------------------------------------------------------------------------ */
 
-static int read_key(const char *path, struct dkim_signer **signer)
-{
-	char pem[KEY_FILE_MAX];
-	FILE *file = fopen(path, "rbe");
-	if (!file)
-		return cli_fail(CLI_FILE, "%s: %s", path, strerror(errno));
-	size_t n = fread(pem, 1, sizeof(pem), file);
-	fclose(file);
-	int error = n < sizeof(pem) ? dkim_signer_new(bytes_of(pem, n), signer) : -EINVAL;
-	explicit_bzero(pem, sizeof(pem));
-	if (error == -ENOTSUP)
-		return cli_fail(CLI_FILE, "%s: neither RSA of 1024 bits or more nor Ed25519", path);
-	if (error < 0)
-		return cli_fail(CLI_FILE, "%s: no private key in PEM", path);
-	return CLI_OK;
-}
-
-struct message {
-	uint8_t *octets;
-	size_t len, room;
-	struct verify_input input;
-};
-
-static int message_add(struct message *message, struct bytes raw)
-{
-	if (message->room - message->len < 2 * raw.len) {
-		size_t room = 2 * (message->len + 2 * raw.len);
-		uint8_t *octets = realloc(message->octets, room);
-		if (!octets)
-			return -ENOMEM;
-		message->octets = octets;
-		message->room = room;
-	}
-	message->len += verify_input_feed(&message->input, raw, message->octets + message->len);
-	return 0;
-}
-
-static int read_message(const char *path, struct message *message)
-{
-	bool is_stdin = strcmp(path, "-") == 0;
-	FILE *file = is_stdin ? stdin : fopen(path, "rbe");
-	static uint8_t raw[INPUT_PORTION];
-	int error = 0;
-	size_t n;
-
-	if (!file)
-		return cli_fail(CLI_FILE, "%s: %s", path, strerror(errno));
-	while (error == 0 && (n = fread(raw, 1, sizeof(raw), file)) > 0)
-		error = message_add(message, bytes_of(raw, n));
-	bool failed = ferror(file);
-	if (!is_stdin)
-		fclose(file);
-	if (error < 0)
-		return cli_fail(CLI_SOFTWARE, "no memory for the message");
-	if (failed)
-		return cli_fail(CLI_FILE, "%s cannot be read", path);
-	if (message->input.bare_lf_at)
-		return cli_fail(CLI_DATA, "%s: bare LF at octet %llu; --lf converts line ends",
-			path, (unsigned long long)message->input.bare_lf_at);
-	return CLI_OK;
-}
-
 static int sign_message(const struct options *options, const struct dkim_signer *signer,
 	struct bytes message, uint64_t now_unix_s)
 {
@@ -245,7 +182,7 @@ static int sign_message(const struct options *options, const struct dkim_signer 
 
 static int sign(const struct options *options)
 {
-	struct message message = {.input = {.convert = options->convert}};
+	struct sign_message message = {.input = {.convert = options->convert}};
 	uint64_t now_unix_s = clock_unix_us() / 1000000;
 	struct dkim_signer *signer = NULL;
 
@@ -253,9 +190,9 @@ static int sign(const struct options *options)
 		return cli_usage(&cli_dkim, "sign needs --key and a message");
 	if (options->now && bytes_to_u64(bytes_str(options->now), INT64_MAX, &now_unix_s) < 0)
 		return cli_usage(&cli_dkim, "--now %s is no time in seconds", options->now);
-	int code = read_key(options->key, &signer);
+	int code = sign_input_key(options->key, &signer);
 	if (code == CLI_OK)
-		code = read_message(options->message, &message);
+		code = sign_input_message(options->message, &message);
 	if (code == CLI_OK)
 		code = sign_message(
 			options, signer, bytes_of(message.octets, message.len), now_unix_s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
+	&cli_arc,
 	&cli_verify,
 	&cli_check,
 	&cli_config,

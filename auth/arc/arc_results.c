@@ -1,0 +1,127 @@
+#include "auth/arc/arc_results.h"
+
+#include "auth/arc/arc_chain.h"
+
+void arc_results_init(
+	struct arc_results *results, struct bytes authserv_id, char *buffer, size_t size)
+{
+	*results = (struct arc_results){.authserv_id = authserv_id};
+	text_init(&results->joined, buffer, size);
+	text_put(&results->joined, authserv_id);
+}
+
+static bool is_word_octet(int c)
+{
+	return ascii_is_vchar(c) && !strchr("()<>@,;:\\\"/[]?=", c);
+}
+
+/* A quoted string as it stands between its quotes, or a token; empty where there is neither. */
+static struct bytes take_word(struct cursor *c)
+{
+	if (!cursor_accept(c, '"'))
+		return cursor_take_while(c, is_word_octet);
+	struct bytes word = cursor_take_to(c, '"');
+	return cursor_accept(c, '"') ? word : (struct bytes){NULL, 0};
+}
+
+/* Over the authserv-id, which must be this one, and a version. */
+static bool take_id(struct cursor *c, struct bytes id)
+{
+	uint64_t version;
+
+	if (!arc_chain_skip_cfws(c) || !bytes_eq_nocase(take_word(c), id) ||
+		!arc_chain_skip_cfws(c))
+		return false;
+	if (ascii_is_digit(cursor_peek(c)) && cursor_take_u64(c, UINT32_MAX, &version))
+		return false;
+	return arc_chain_skip_cfws(c) && cursor_accept(c, ';');
+}
+
+/* To the next semicolon that stands in no comment and no string; false where one of these does not
+ * end. */
+static bool take_result(struct cursor *c, struct bytes *result)
+{
+	const uint8_t *from = c->at;
+
+	while (!cursor_done(c) && *c->at != ';') {
+		if (*c->at == '(') {
+			if (!arc_chain_skip_cfws(c))
+				return false;
+		} else if (*c->at++ == '"') {
+			while (!cursor_done(c) && *c->at != '"')
+				c->at += *c->at == '\\' && cursor_left(c) > 1 ? 2 : 1;
+			if (!cursor_accept(c, '"'))
+				return false;
+		}
+	}
+	*result = bytes_of(from, (size_t)(c->at - from));
+	cursor_accept(c, ';');
+	return true;
+}
+
+static void note_arc(struct arc_results *results, struct bytes result)
+{
+	struct cursor c = cursor_of(result);
+
+	arc_chain_skip_cfws(&c);
+	if (!bytes_eq_nocase(take_word(&c), BYTES("arc")) || !arc_chain_skip_cfws(&c) ||
+		!cursor_accept(&c, '=') || !arc_chain_skip_cfws(&c))
+		return;
+	struct bytes word = take_word(&c);
+	results->n_arc++;
+	results->arc = AUTH_PERMERROR;
+	for (enum auth_result r = 0; r < AUTH_RESULT_COUNT; r++)
+		if (bytes_eq_nocase(word, bytes_str(auth_result_word(r))))
+			results->arc = r;
+}
+
+/* Folding is the only control that may be signed on. */
+static bool is_clean(struct bytes value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		int c = value.data[i];
+		bool folds = c == '\r' && i + 1 < value.len && value.data[i + 1] == '\n';
+
+		if (folds)
+			i++;
+		else if (ascii_is_ctl(c) && c != '\t')
+			return false;
+	}
+	return true;
+}
+
+static bool is_whole(struct bytes value)
+{
+	struct cursor c = cursor_of(value);
+	struct bytes result;
+
+	while (!cursor_done(&c))
+		if (!take_result(&c, &result))
+			return false;
+	return is_clean(value);
+}
+
+void arc_results_add(struct arc_results *results, const struct field *field)
+{
+	struct cursor c = cursor_of(field->value);
+	struct bytes result;
+
+	if (!field_is(field, BYTES("Authentication-Results")) || !field->well_formed ||
+		!take_id(&c, results->authserv_id) || !is_whole(cursor_rest(&c)))
+		return;
+	while (!cursor_done(&c) && take_result(&c, &result)) {
+		result = bytes_trim_fws(result);
+		if (result.len == 0 || bytes_eq_nocase(result, BYTES("none")))
+			continue;
+		text_put(&results->joined, BYTES(";\r\n\t"));
+		text_put(&results->joined, result);
+		note_arc(results, result);
+	}
+}
+
+struct bytes arc_results_end(struct arc_results *results)
+{
+	if (results->joined.len == results->authserv_id.len)
+		text_put(&results->joined, BYTES("; none"));
+	return text_bytes(&results->joined);
+}

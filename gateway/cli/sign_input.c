@@ -1,0 +1,66 @@
+#include "gateway/cli/sign_input.h"
+
+#include "gateway/cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEY_FILE_MAX  16384
+#define INPUT_PORTION 65536
+
+int sign_input_key(const char *path, struct dkim_signer **signer)
+{
+	char pem[KEY_FILE_MAX];
+	FILE *file = fopen(path, "rbe");
+	if (!file)
+		return cli_fail(CLI_FILE, "%s: %s", path, strerror(errno));
+	size_t n = fread(pem, 1, sizeof(pem), file);
+	fclose(file);
+	int error = n < sizeof(pem) ? dkim_signer_new(bytes_of(pem, n), signer) : -EINVAL;
+	explicit_bzero(pem, sizeof(pem));
+	if (error == -ENOTSUP)
+		return cli_fail(CLI_FILE, "%s: neither RSA of 1024 bits or more nor Ed25519", path);
+	if (error < 0)
+		return cli_fail(CLI_FILE, "%s: no private key in PEM", path);
+	return CLI_OK;
+}
+
+static int message_add(struct sign_message *message, struct bytes raw)
+{
+	if (message->room - message->len < 2 * raw.len) {
+		size_t room = 2 * (message->len + 2 * raw.len);
+		uint8_t *octets = realloc(message->octets, room);
+		if (!octets)
+			return -ENOMEM;
+		message->octets = octets;
+		message->room = room;
+	}
+	message->len += verify_input_feed(&message->input, raw, message->octets + message->len);
+	return 0;
+}
+
+int sign_input_message(const char *path, struct sign_message *message)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	FILE *file = is_stdin ? stdin : fopen(path, "rbe");
+	static uint8_t raw[INPUT_PORTION];
+	int error = 0;
+	size_t n;
+
+	if (!file)
+		return cli_fail(CLI_FILE, "%s: %s", path, strerror(errno));
+	while (error == 0 && (n = fread(raw, 1, sizeof(raw), file)) > 0)
+		error = message_add(message, bytes_of(raw, n));
+	bool failed = ferror(file);
+	if (!is_stdin)
+		fclose(file);
+	if (error < 0)
+		return cli_fail(CLI_SOFTWARE, "no memory for the message");
+	if (failed)
+		return cli_fail(CLI_FILE, "%s cannot be read", path);
+	if (message->input.bare_lf_at)
+		return cli_fail(CLI_DATA, "%s: bare LF at octet %llu; --lf converts line ends",
+			path, (unsigned long long)message->input.bare_lf_at);
+	return CLI_OK;
+}
