@@ -1,285 +1,17 @@
-#include "spool/lmtp/backends.h"
-
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
-#include "spool/lmtp/backend_address.h"
+#include "spool/lmtp/backends_priv.h"
 
 COUNTERS_DEFINE(backends, BACKENDS_COUNTERS)
-
-#define OUT_OCTETS  65536u
-#define IN_OCTETS   16384u
-#define EVENTS_MAX  64
-#define READS_MAX   16 /* of one socket in a row */
-#define JITTER_PART 2  /* a wait is shortened by up to a half */
-
-struct backend;
-
-struct connection {
-	struct backend *backend;
-	int fd; /* -1: none */
-	bool connecting, want_write, proven;
-	uint64_t connect_deadline_us, idle_since_us;
-	struct lmtp_mail *mail;
-	struct lmtp_client client;
-	size_t out_at, out_len;
-	uint8_t *out;
-};
-
-struct backend {
-	char name[BACKENDS_ADDRESS_MAX];
-	struct backend_address address;
-	struct connection *connections;
-	unsigned max;
-	bool down;
-	uint64_t backoff_us, down_until_us;
-};
-
-struct backends {
-	int epoll;
-	int wake_fd;
-	const char *hostname;
-	uint64_t connect_timeout_us, reply_timeout_us, random;
-	struct backends_events events;
-	struct backend list[BACKENDS_MAX];
-	unsigned n, turn;
-	unsigned waiting;
-	struct epoll_event ready[EVENTS_MAX];
-	int n_ready;
-	struct backends_counters counters;
-};
-
-static uint64_t next_random(struct backends *b)
-{
-	uint64_t z = (b->random += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-/* --- health --------------------------------------------------------------------------------- */
-
-static void went_down(struct backends *b, struct backend *k, const char *reason, uint64_t now_us)
-{
-	uint64_t wait;
-
-	k->backoff_us = k->backoff_us ? k->backoff_us * 2 : BACKENDS_BACKOFF_MIN_US;
-	if (k->backoff_us > BACKENDS_BACKOFF_MAX_US)
-		k->backoff_us = BACKENDS_BACKOFF_MAX_US;
-	wait = k->backoff_us - next_random(b) % (k->backoff_us / JITTER_PART);
-	k->down = true;
-	k->down_until_us = now_us + wait;
-	b->events.health(b->events.arg, k->name, reason, wait);
-}
-
-static void came_up(struct backends *b, struct backend *k)
-{
-	if (k->down)
-		b->events.health(b->events.arg, k->name, NULL, 0);
-	k->down = false;
-	k->backoff_us = 0;
-}
-
-void backends_retry_now(struct backends *b)
-{
-	for (unsigned i = 0; i < b->n; i++) {
-		b->list[i].backoff_us = 0;
-		b->list[i].down_until_us = 0;
-	}
-}
-
-/* --- connections ---------------------------------------------------------------------------- */
-
-static void watch(struct backends *b, struct connection *c, bool write, bool add)
-{
-	struct epoll_event e = {.events = EPOLLIN | (write ? EPOLLOUT : 0), .data.ptr = c};
-
-	if (!add && c->want_write == write)
-		return;
-	c->want_write = write;
-	epoll_ctl(b->epoll, add ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->fd, &e);
-}
-
-/* No event of this round may reach it any more. */
-static void close_connection(struct backends *b, struct connection *c)
-{
-	for (int i = 0; i < b->n_ready; i++)
-		if (b->ready[i].data.ptr == c)
-			b->ready[i].data.ptr = NULL;
-	close(c->fd);
-	c->fd = -1;
-	free(c->out);
-	c->out = NULL;
-}
-
-static void mail_over(struct backends *b, struct connection *c, bool untried)
-{
-	struct lmtp_mail *mail = c->mail;
-
-	c->mail = NULL;
-	if (!mail)
-		return;
-	counter_inc(&b->counters.v[untried ? BACKENDS_UNTRIED : BACKENDS_MAILS]);
-	b->events.done(b->events.arg, mail, c->backend->name, untried);
-}
-
-static void connection_failed(struct backends *b, struct connection *c, uint64_t now_us)
-{
-	bool had_mail = c->mail != NULL;
-
-	if (had_mail && !c->client.untried)
-		counter_inc(&b->counters.v[BACKENDS_BROKEN]);
-	mail_over(b, c, c->client.untried);
-	/* A server that hangs up on an idle or well-used connection is not down. */
-	if (!c->proven) {
-		counter_inc(&b->counters.v[BACKENDS_UNREACHED]);
-		went_down(b, c->backend, lmtp_client_failure(&c->client), now_us);
-	}
-	close_connection(b, c);
-}
-
-/* Looks at where the client stands after something happened. */
-static void review(struct backends *b, struct connection *c, uint64_t now_us)
-{
-	switch (c->client.state) {
-	case LMTP_FAILED: connection_failed(b, c, now_us); break;
-	case LMTP_READY:
-		if (!c->proven)
-			counter_inc(&b->counters.v[BACKENDS_CONNECTED]);
-		if (!c->proven || c->mail)
-			c->idle_since_us = now_us;
-		c->proven = true;
-		came_up(b, c->backend);
-		mail_over(b, c, false);
-		break;
-	case LMTP_OPENING:
-	case LMTP_BUSY: break;
-	}
-}
-
-static void ended(struct connection *c, const char *what, int error)
-{
-	char text[LMTP_TEXT_MAX];
-
-	snprintf(text, sizeof(text), "%s: %s", what, strerror(error));
-	lmtp_client_ended(&c->client, text);
-}
-
-/* Sends what the client has to send, as far as the socket takes it. */
-static void push(struct backends *b, struct connection *c, uint64_t now_us)
-{
-	while (c->client.state != LMTP_FAILED) {
-		ssize_t n;
-
-		if (c->out_at == c->out_len) {
-			c->out_at = 0;
-			c->out_len = lmtp_client_output(&c->client, c->out, OUT_OCTETS, now_us);
-			if (c->out_len == 0) {
-				watch(b, c, false, false);
-				return;
-			}
-		}
-		n = send(c->fd, c->out + c->out_at, c->out_len - c->out_at,
-			MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == EAGAIN) {
-			watch(b, c, true, false);
-			return;
-		}
-		if (n < 0 && errno != EINTR)
-			ended(c, "cannot send", errno);
-		if (n > 0)
-			c->out_at += (size_t)n;
-	}
-}
-
-static void pull(struct connection *c, uint64_t now_us)
-{
-	uint8_t buf[IN_OCTETS];
-
-	for (unsigned i = 0; i < READS_MAX && c->client.state != LMTP_FAILED; i++) {
-		ssize_t n = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
-
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n < 0 && errno != EINTR)
-			ended(c, "cannot receive", errno);
-		if (n == 0)
-			lmtp_client_ended(&c->client, "the server closed the connection");
-		if (n > 0)
-			lmtp_client_input(&c->client, bytes_of(buf, (size_t)n), now_us);
-	}
-}
-
-static void connected(struct connection *c)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	c->connecting = false;
-	if (error)
-		ended(c, "cannot connect", error);
-}
-
-static void on_event(struct backends *b, struct connection *c, uint64_t now_us)
-{
-	if (c->connecting)
-		connected(c);
-	if (c->client.state != LMTP_FAILED)
-		pull(c, now_us);
-	if (c->client.state != LMTP_FAILED)
-		push(b, c, now_us);
-	review(b, c, now_us);
-}
-
-static int make_socket(const struct backend *k)
-{
-	int fd = socket(k->address.addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1;
-
-	if (fd >= 0 && k->address.addr.ss_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	return fd;
-}
-
-static void open_connection(struct backends *b, struct connection *c, uint64_t now_us)
-{
-	struct backend *k = c->backend;
-	int fd = make_socket(k), error = fd < 0 ? errno : 0;
-
-	/* A listener's full queue is EAGAIN on a unix socket. */
-	if (!error && connect(fd, (struct sockaddr *)&k->address.addr, k->address.len) != 0)
-		error = errno;
-	if (!error || error == EINPROGRESS)
-		c->out = malloc(OUT_OCTETS);
-	if ((error && error != EINPROGRESS) || !c->out) {
-		if (fd >= 0)
-			close(fd);
-		counter_inc(&b->counters.v[BACKENDS_UNREACHED]);
-		went_down(b, k, strerror(error ? error : ENOMEM), now_us);
-		return;
-	}
-	c->fd = fd;
-	c->connecting = error == EINPROGRESS;
-	c->proven = false;
-	c->mail = NULL;
-	c->out_at = c->out_len = 0;
-	c->connect_deadline_us = now_us + b->connect_timeout_us;
-	lmtp_client_init(&c->client, b->hostname, b->reply_timeout_us, now_us);
-	watch(b, c, c->connecting, true);
-}
 
 /* --- choice --------------------------------------------------------------------------------- */
 
 static bool is_free(const struct connection *c)
 {
-	return c->fd >= 0 && c->client.state == LMTP_READY;
+	return c->fd >= 0 && c->client.state == LMTP_READY && c->client.n_mails == 0;
 }
 
 static unsigned count(const struct backend *k, bool busy)
@@ -288,7 +20,8 @@ static unsigned count(const struct backend *k, bool busy)
 
 	for (unsigned i = 0; i < k->max; i++)
 		if (k->connections[i].fd >= 0)
-			n += busy ? k->connections[i].mail != NULL : !k->connections[i].proven;
+			n += busy ? k->connections[i].client.n_mails > 0
+				  : !k->connections[i].proven;
 	return n;
 }
 
@@ -314,29 +47,69 @@ static struct connection *choose_free(struct backends *b)
 	return best;
 }
 
-bool backends_free_connection(const struct backends *b)
+/* The connection with the fewest mails of those that may have more. */
+static struct connection *choose_roomy(const struct backends *b)
 {
+	struct connection *best = NULL;
+
 	for (unsigned i = 0; i < b->n; i++)
-		for (unsigned j = 0; j < b->list[i].max; j++)
-			if (is_free(&b->list[i].connections[j]))
-				return true;
-	return false;
+		for (unsigned j = 0; j < b->list[i].max; j++) {
+			struct connection *c = &b->list[i].connections[j];
+
+			if (backends_has_room(c) &&
+				(!best || c->client.n_mails < best->client.n_mails))
+				best = c;
+		}
+	return best;
+}
+
+/* One that was just given a mail takes more of them by the same system call. */
+static struct connection *choose(struct backends *b)
+{
+	struct connection *c = b->filling;
+
+	if (c && c->to_send && backends_has_room(c))
+		return c;
+	c = choose_free(b);
+	if (c)
+		b->turn = (b->turn + 1) % b->n;
+	return c ? c : choose_roomy(b);
+}
+
+bool backends_take(const struct backends *b)
+{
+	return choose_roomy(b) != NULL;
 }
 
 bool backends_send(struct backends *b, struct lmtp_mail *mail, uint64_t now_us)
 {
-	struct connection *c = choose_free(b);
+	struct connection *c = choose(b);
 
 	if (!c)
 		return false;
-	b->turn = (b->turn + 1) % b->n;
-	c->mail = mail;
+	if (c->client.n_mails == 0)
+		c->served_us = now_us;
+	c->client.hurry = backends_may_hurry(c, now_us);
 	lmtp_client_send(&c->client, mail, now_us);
-	push(b, c, now_us);
-	/* Over at once, or broken: dealt with in the next round, not from within this call. */
-	if (c->client.state != LMTP_BUSY)
-		watch(b, c, true, false);
+	c->octets += mail->octets;
+	c->to_send = true;
+	b->filling = c;
 	return true;
+}
+
+void backends_flush(struct backends *b, uint64_t now_us)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		for (unsigned j = 0; j < b->list[i].max; j++) {
+			struct connection *c = &b->list[i].connections[j];
+
+			if (c->fd < 0 || !c->to_send)
+				continue;
+			backends_push(b, c, now_us);
+			/* Over at once, or broken: backends_handle() deals with it. */
+			c->to_review = c->client.state == LMTP_FAILED || c->client.over;
+		}
+	b->filling = NULL;
 }
 
 static struct connection *unused(const struct backend *k)
@@ -355,7 +128,7 @@ static bool extend(struct backends *b, struct backend *k, uint64_t now_us)
 
 	if (!c || (k->down && (now_us < k->down_until_us || count(k, false) > 0)))
 		return false;
-	open_connection(b, c, now_us);
+	backends_open(b, c, now_us);
 	return c->fd >= 0;
 }
 
@@ -370,6 +143,14 @@ static unsigned count_opening_and_free(const struct backends *b)
 			n += c->fd >= 0 && (!c->proven || is_free(c));
 		}
 	return n;
+}
+
+void backends_retry_now(struct backends *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		b->list[i].backoff_us = 0;
+		b->list[i].down_until_us = 0;
+	}
 }
 
 void backends_want(struct backends *b, unsigned waiting, uint64_t now_us)
@@ -420,6 +201,8 @@ void backends_wait(struct backends *b, int wake_fd, int timeout_ms)
 
 static uint64_t deadline_of(const struct connection *c)
 {
+	if (c->to_review)
+		return 0;
 	if (c->connecting)
 		return c->connect_deadline_us;
 	if (c->client.state == LMTP_READY)
@@ -433,24 +216,26 @@ static void tick(struct backends *b, struct connection *c, uint64_t now_us)
 		lmtp_client_ended(&c->client, "no connection in time");
 	} else if (c->client.state == LMTP_READY) {
 		lmtp_client_quit(&c->client);
-		push(b, c, now_us);
+		backends_push(b, c, now_us);
 		lmtp_client_ended(&c->client, "idle");
 	} else {
 		lmtp_client_tick(&c->client, now_us);
 	}
-	review(b, c, now_us);
+	backends_review(b, c, now_us);
 }
 
 void backends_handle(struct backends *b, uint64_t now_us)
 {
 	for (int i = 0; i < b->n_ready; i++)
 		if (b->ready[i].data.ptr)
-			on_event(b, b->ready[i].data.ptr, now_us);
+			backends_on_event(b, b->ready[i].data.ptr, now_us);
 	b->n_ready = 0;
 	for (unsigned i = 0; i < b->n; i++)
 		for (unsigned j = 0; j < b->list[i].max; j++) {
 			struct connection *c = &b->list[i].connections[j];
 
+			if (c->fd >= 0 && c->to_review)
+				backends_review(b, c, now_us);
 			if (c->fd >= 0 && now_us >= deadline_of(c))
 				tick(b, c, now_us);
 		}
@@ -487,6 +272,7 @@ static int backend_init(
 	if (r != 0)
 		return r;
 	snprintf(k->name, sizeof(k->name), "%s", address);
+	k->pace_us = BACKENDS_AHEAD_US;
 	k->max = connections ? connections : 1;
 	if (k->max > BACKENDS_CONNECTIONS_MAX)
 		k->max = BACKENDS_CONNECTIONS_MAX;
@@ -543,7 +329,7 @@ void backends_free(struct backends *b)
 	for (unsigned i = 0; i < b->n; i++) {
 		for (unsigned j = 0; j < b->list[i].max; j++)
 			if (b->list[i].connections && b->list[i].connections[j].fd >= 0)
-				close_connection(b, &b->list[i].connections[j]);
+				backends_close(b, &b->list[i].connections[j]);
 		free(b->list[i].connections);
 	}
 	if (b->epoll >= 0)

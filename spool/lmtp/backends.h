@@ -2,7 +2,8 @@
  * The backends: connections to LMTP servers over kernel sockets, non-blocking, kept open from mail
  * to mail. A server that cannot be reached is left alone for a while that doubles, with jitter; a
  * mail is only given to a connection whose greeting is over, so that a server that is down costs no
- * mail an attempt. All calls belong to one thread.
+ * mail an attempt. A backend that is quick is sent several mails at once (lmtp_client.h). All calls
+ * belong to one thread.
  */
 #pragma once
 
@@ -57,9 +58,14 @@ void backends_free(struct backends *b);
 
 /* `waiting` mails would be sent now: opens connections for them, as far as it may. */
 void backends_want(struct backends *b, unsigned waiting, uint64_t now_us);
-/* Gives the mail, borrowed until done(), to a free connection; false if there is none. */
+/*
+ * Gives the mail, borrowed until done(), to a connection that may have it; false if there is none.
+ * It goes with the next backends_flush(), and with it what else that connection was given.
+ */
 bool backends_send(struct backends *b, struct lmtp_mail *mail, uint64_t now_us);
-bool backends_free_connection(const struct backends *b);
+void backends_flush(struct backends *b, uint64_t now_us);
+/* There is a connection that may have a mail. */
+bool backends_take(const struct backends *b);
 /* Those that cannot be reached are tried again as soon as they are wanted. */
 void backends_retry_now(struct backends *b);
 /* backends_wait() returns for this descriptor too, from now on. 0 or -errno. */

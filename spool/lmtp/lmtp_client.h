@@ -3,12 +3,13 @@
  * go out as bytes, time is an argument.
  *
  * MAIL and its RCPTs go out together where the server announced PIPELINING; content goes by one
- * BDAT (RFC 3030) where it announced CHUNKING, else by DATA. Only parameters it announced are sent.
+ * BDAT (RFC 3030) where it announced CHUNKING, else by DATA. With both, whole mails may be sent one
+ * behind the other, before any reply. Only parameters it announced are sent.
  * Content that holds a bare CR or LF never goes by DATA: there are servers that end DATA at LF.LF
  * and run what follows as commands.
  *
  *	init;  loop: output -> socket, socket -> input, tick;  READY: send a mail, look at its
- *	recipients' results when READY again (or FAILED: open another connection)
+ *	recipients' results when it is over (FAILED: open another connection)
  */
 #pragma once
 
@@ -45,7 +46,7 @@ struct lmtp_recipient {
 	struct lmtp_result result;
 };
 
-/* What is sent; the caller's until the client is READY or FAILED again. */
+/* What is sent; the client's until lmtp_client_over() gives it back. */
 struct lmtp_mail {
 	struct bytes reverse_path;
 	bool eight_bit;            /* BODY=8BITMIME was declared */
@@ -53,8 +54,22 @@ struct lmtp_mail {
 	bool bare_eol;             /* known to hold a bare CR or LF */
 	const struct bytes *parts; /* the content, one after the other */
 	unsigned n_parts;
+	/*
+	 * Content that is not at hand as a whole: so many octets follow behind the parts. `more` is
+	 * called when all parts are sent, and sets others; 0 or -errno, which ends the connection.
+	 * NULL where there is nothing to follow.
+	 */
+	uint64_t more_octets;
+	int (*more)(struct lmtp_mail *mail);
 	struct lmtp_recipient *recipients; /* at least one */
 	unsigned n_recipients;
+	/* Over without a word from the server to it, and none of it delivered: send it again. */
+	bool untried;
+	/* The client's. */
+	struct lmtp_mail *next;
+	uint64_t octets; /* of content, in all */
+	unsigned rcpt_sent, rcpt_seen, accepted;
+	bool begun, reset, ahead, mail_refused, content_sent, final_seen;
 };
 
 #define LMTP_EXTENSIONS(X)                                                                         \
@@ -108,19 +123,19 @@ struct lmtp_client {
 	uint64_t size_limit; /* 0: none */
 	uint64_t timeout_us, deadline_us;
 	const char *hostname;
-	/* The mail at hand. */
-	struct lmtp_mail *mail;
-	uint64_t octets;
-	unsigned rcpt_sent, rcpt_seen, accepted;
-	bool mail_refused;
-	bool bdat;
-	bool used;    /* a transaction was begun before on this connection */
-	bool untried; /* it FAILED before the server said a word to the mail */
-	unsigned part;
+	bool hurry; /* content goes before replies, and mails before earlier ones are over */
+	bool used;  /* a transaction was begun before on this connection */
+	/* Mails under way, oldest first, which is the one that replies are for. */
+	struct lmtp_mail *head, *tail;
+	unsigned n_mails;
+	struct lmtp_mail *over, **over_last; /* not yet given back */
+	struct lmtp_mail *sending;           /* NULL: none */
+	unsigned part;                       /* of it */
 	size_t part_at;
-	bool line_start, content_sent;
+	uint64_t more_left;
+	bool line_start, cr;
 	unsigned outstanding;       /* commands whose reply has not come */
-	struct lmtp_result refusal; /* of MAIL */
+	struct lmtp_result refusal; /* of the oldest mail's MAIL */
 	/* Replies. */
 	unsigned line_len, lines;
 	unsigned code; /* of the reply's first line */
@@ -136,10 +151,20 @@ struct lmtp_client {
 void lmtp_client_init(
 	struct lmtp_client *c, const char *hostname, uint64_t timeout_us, uint64_t now_us);
 /*
- * When READY: begin with this mail. Its recipients' results become PENDING. It may be over at once
- * (READY again): what this server cannot take has failed permanently without a word to it.
+ * When READY, or as lmtp_client_takes() says: one more mail. Its recipients' results become
+ * PENDING. It may be over at once: what this server cannot take has failed permanently without a
+ * word to it.
  */
 void lmtp_client_send(struct lmtp_client *c, struct lmtp_mail *mail, uint64_t now_us);
+/*
+ * Whether mails may be sent while others are under way: with PIPELINING and CHUNKING everything of
+ * a mail may follow what came before it (RFC 2920, RFC 3030 §4.2). Then `hurry` may be set; it
+ * should be only where replies came a moment ago, since all that was sent ahead to a server that
+ * has gone away is unsure.
+ */
+bool lmtp_client_takes(const struct lmtp_client *c);
+/* A mail that is over, in order; NULL: none. After a failure those that were under way. */
+struct lmtp_mail *lmtp_client_over(struct lmtp_client *c);
 /* When READY: say goodbye; FAILED once that is out. */
 void lmtp_client_quit(struct lmtp_client *c);
 /* The next octets to send, at most `cap` (which is 2 or more); 0 when there is nothing to send

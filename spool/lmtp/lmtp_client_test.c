@@ -1,5 +1,7 @@
 #include "spool/lmtp/lmtp_client.h"
 
+#include <errno.h>
+
 #include "base/testing.h"
 
 #define MAX_RCPT 8
@@ -343,6 +345,201 @@ static void a_silent_server_fails_the_mail_at_the_deadline_and_not_before(void *
 	assert_false(to.result.unsure);
 }
 
+#define FOLLOWING 4
+
+/* Several mails on a connection that takes them before any reply. */
+struct following {
+	struct side s;
+	struct lmtp_mail mails[FOLLOWING];
+	struct lmtp_recipient to[FOLLOWING][2];
+};
+
+static const struct bytes follow_part = BYTES("x\r\n");
+
+static void follow(struct following *f, unsigned n_mails, size_t cap)
+{
+	memset(f, 0, sizeof(*f));
+	lmtp_client_init(&f->s.c, "mx", 1000, 0);
+	say(&f->s, "220 hi\r\n", false);
+	pull(&f->s, 4096);
+	say(&f->s, "250-me\r\n250-CHUNKING\r\n250 PIPELINING\r\n", false);
+	f->s.n_sent = 0;
+	f->s.c.hurry = true;
+	for (unsigned i = 0; i < n_mails; i++) {
+		f->to[i][0].address = BYTES("r@x");
+		f->to[i][1].address = BYTES("s@x");
+		f->mails[i] = (struct lmtp_mail){.reverse_path = BYTES("a@b"),
+			.parts = &follow_part,
+			.n_parts = 1,
+			.recipients = f->to[i],
+			.n_recipients = 1 + i % 2};
+		assert_true(lmtp_client_takes(&f->s.c));
+		lmtp_client_send(&f->s.c, &f->mails[i], 0);
+	}
+	pull(&f->s, cap);
+}
+
+#define FOLLOW_HEAD "MAIL FROM:<a@b>\r\nRCPT TO:<r@x>\r\n"
+#define FOLLOW_BODY "BDAT 3 LAST\r\nx\r\n"
+
+static void mails_follow_each_other_before_any_reply(void **state)
+{
+	static struct following f;
+
+	(void)state;
+	for (unsigned bytewise = 0; bytewise < 2; bytewise++) {
+		follow(&f, 3, bytewise ? 2 : 4096);
+		assert_string_equal(f.s.sent, FOLLOW_HEAD FOLLOW_BODY
+			"RSET\r\n" FOLLOW_HEAD "RCPT TO:<s@x>\r\n" FOLLOW_BODY
+			"RSET\r\n" FOLLOW_HEAD FOLLOW_BODY);
+		say(&f.s, "250 ok\r\n250 ok\r\n250 2.0.0 first\r\n", bytewise);
+		assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[0]);
+		assert_null(lmtp_client_over(&f.s.c));
+		assert_int_equal(f.s.c.state, LMTP_BUSY);
+		say(&f.s, "250 ok\r\n250 ok\r\n550 5.1.1 no\r\n250 ok\r\n250 second\r\n", bytewise);
+		say(&f.s, "250 ok\r\n250 ok\r\n250 ok\r\n450 third\r\n", bytewise);
+		assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[1]);
+		assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[2]);
+		assert_int_equal(f.s.c.state, LMTP_READY);
+		assert_string_equal(f.to[0][0].result.text, "250 2.0.0 first");
+		assert_int_equal(f.to[1][0].result.outcome, LMTP_PERMANENT);
+		assert_string_equal(f.to[1][1].result.text, "250 second");
+		assert_int_equal(f.to[2][0].result.outcome, LMTP_TEMPORARY);
+		assert_false(f.to[2][0].result.unsure);
+	}
+}
+
+static void mails_keep_their_order_when_there_is_no_more_hurry(void **state)
+{
+	static struct following f;
+
+	(void)state;
+	follow(&f, 1, 4096);
+	f.s.c.hurry = false;
+	for (unsigned i = 1; i < 4; i++) {
+		f.mails[i] = f.mails[0];
+		f.mails[i].recipients = f.to[i];
+		f.to[i][0].address = BYTES("r@x");
+		lmtp_client_send(&f.s.c, &f.mails[i], 0);
+		f.s.c.hurry = i == 2;
+		pull(&f.s, 4096);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		say(&f.s, i ? "250 ok\r\n250 ok\r\n250 ok\r\n" : "250 ok\r\n250 ok\r\n", false);
+		pull(&f.s, 4096);
+		say(&f.s, "250 saved\r\n", false);
+		assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[i]);
+		assert_int_equal(f.to[i][0].result.outcome, LMTP_DELIVERED);
+		pull(&f.s, 4096);
+	}
+	assert_int_equal(f.s.c.state, LMTP_READY);
+}
+
+static void content_that_no_recipient_was_taken_for_gets_one_reply(void **state)
+{
+	static struct following f;
+
+	(void)state;
+	follow(&f, 3, 4096);
+	say(&f.s, "250 ok\r\n550 5.1.1 no\r\n503 5.5.1 no recipient\r\n", false);
+	assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[0]);
+	assert_int_equal(f.to[0][0].result.outcome, LMTP_PERMANENT);
+	assert_string_equal(f.to[0][0].result.dsn, "5.1.1");
+	say(&f.s, "250 ok\r\n451 no\r\n503 what\r\n503 what\r\n503 what\r\n", false);
+	assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[1]);
+	assert_string_equal(f.to[1][0].result.text, "451 no");
+	assert_string_equal(f.to[1][1].result.text, "451 no");
+	say(&f.s, "250 ok\r\n250 ok\r\n250 ok\r\n250 saved\r\n", false);
+	assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[2]);
+	assert_int_equal(f.to[2][0].result.outcome, LMTP_DELIVERED);
+	assert_int_equal(f.s.c.state, LMTP_READY);
+}
+
+static void what_was_not_sent_whole_when_the_connection_ends_is_untried(void **state)
+{
+	static struct following f;
+	uint8_t buf[150];
+	size_t n;
+
+	(void)state;
+	follow(&f, 4, 0);
+	n = lmtp_client_output(&f.s.c, buf, sizeof(buf), 0);
+	assert_true(n > 0 && n <= sizeof(buf)); /* two mails and a part of the third */
+	say(&f.s, "250 ok\r\n", false);
+	lmtp_client_ended(&f.s.c, "gone");
+	for (unsigned i = 0; i < 4; i++) {
+		assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[i]);
+		assert_int_equal(f.mails[i].untried, i >= 2);
+		assert_int_equal(f.to[i][0].result.unsure, i < 2);
+	}
+	assert_null(lmtp_client_over(&f.s.c));
+}
+
+/* Content that comes in pieces. */
+struct pieces {
+	struct lmtp_mail mail;
+	struct bytes part;
+	unsigned left;
+};
+
+static int next_piece(struct lmtp_mail *mail)
+{
+	struct pieces *p = (struct pieces *)mail;
+
+	if (p->left == 0)
+		return -EIO;
+	p->left--;
+	p->part = p->left ? BYTES(".b\r\n") : BYTES("c\r\n");
+	mail->parts = &p->part;
+	mail->n_parts = 1;
+	return 0;
+}
+
+static void content_comes_in_pieces_where_it_is_not_at_hand(void **state)
+{
+	static const char *const servers[] = {
+		"250-me\r\n250 PIPELINING\r\n", "250-me\r\n250 CHUNKING\r\n"};
+	struct lmtp_recipient to = {.address = BYTES("r@x")};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct pieces p = {.mail = {.reverse_path = BYTES("a@b"),
+					   .recipients = &to,
+					   .n_recipients = 1,
+					   .more = next_piece,
+					   .more_octets = 7,
+					   .parts = &p.part,
+					   .n_parts = 1},
+			.part = BYTES("a\r\n"),
+			.left = i < 2 ? 2 : 1};
+		struct side s = {0};
+
+		lmtp_client_init(&s.c, "mx", 1000, 0);
+		say(&s, "220 hi\r\n", false);
+		pull(&s, 4096);
+		say(&s, servers[i % 2], false);
+		lmtp_client_send(&s.c, &p.mail, 0);
+		pull(&s, 4096);
+		say(&s, "250 ok\r\n", false);
+		pull(&s, 4096);
+		say(&s, "250 ok\r\n", false);
+		pull(&s, 4096);
+		if (i % 2 == 0)
+			say(&s, "354 go\r\n", false);
+		pull(&s, 4096);
+		if (i < 2) {
+			assert_non_null(strstr(s.sent, i ? "BDAT 10 LAST\r\na\r\n.b\r\nc\r\n"
+							 : "DATA\r\na\r\n..b\r\nc\r\n.\r\n"));
+			say(&s, "250 saved\r\n", false);
+			assert_int_equal(to.result.outcome, LMTP_DELIVERED);
+		} else {
+			assert_int_equal(s.c.state, LMTP_FAILED);
+			assert_int_equal(to.result.outcome, LMTP_TEMPORARY);
+			assert_false(to.result.unsure);
+		}
+	}
+}
+
 static void an_address_cannot_smuggle_a_command(void **state)
 {
 	struct lmtp_recipient to = {.address = BYTES("r@x>\r\nRCPT TO:<evil@x")};
@@ -377,6 +574,11 @@ int main(void)
 		cmocka_unit_test(conversations_go_as_the_table_says_whole_and_byte_by_byte),
 		cmocka_unit_test(the_second_mail_on_a_connection_begins_with_rset),
 		cmocka_unit_test(a_silent_server_fails_the_mail_at_the_deadline_and_not_before),
+		cmocka_unit_test(mails_follow_each_other_before_any_reply),
+		cmocka_unit_test(mails_keep_their_order_when_there_is_no_more_hurry),
+		cmocka_unit_test(content_that_no_recipient_was_taken_for_gets_one_reply),
+		cmocka_unit_test(what_was_not_sent_whole_when_the_connection_ends_is_untried),
+		cmocka_unit_test(content_comes_in_pieces_where_it_is_not_at_hand),
 		cmocka_unit_test(an_address_cannot_smuggle_a_command),
 		cmocka_unit_test(endless_replies_are_cut_off),
 	};

@@ -10,39 +10,59 @@
 
 #define RECIPIENTS 3
 #define SAID_MAX   65536
+#define MAILS_MAX  6u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct side {
 	struct lmtp_client c;
-	struct lmtp_mail mail;
-	struct lmtp_recipient recipients[RECIPIENTS];
+	struct lmtp_mail mail[MAILS_MAX];
+	struct lmtp_recipient recipients[MAILS_MAX][RECIPIENTS];
 	uint8_t said[SAID_MAX];
 	size_t n_said;
-	unsigned mails;
+	unsigned mails, over;
+	bool fickle;
 };
 
 static const struct bytes parts[] = {BYTES("Subject: x\r\n\r\n"), BYTES(".\r\n..x\r\n.y\r\nz")};
+
+static void take_back(struct side *s)
+{
+	struct lmtp_mail *mail;
+
+	while ((mail = lmtp_client_over(&s->c))) {
+		assert(mail == &s->mail[s->over++]);
+		for (unsigned i = 0; i < mail->n_recipients; i++)
+			assert(mail->recipients[i].result.outcome != LMTP_PENDING);
+	}
+}
+
+static void submit(struct side *s)
+{
+	struct lmtp_mail *mail = &s->mail[s->mails];
+
+	*mail = (struct lmtp_mail){
+		.reverse_path = BYTES("a@b"),
+		.eight_bit = s->mails & 1,
+		.parts = parts,
+		.n_parts = 2,
+		.recipients = s->recipients[s->mails],
+		.n_recipients = RECIPIENTS - s->mails % RECIPIENTS,
+	};
+	for (unsigned i = 0; i < RECIPIENTS; i++)
+		mail->recipients[i].address = BYTES("r@x");
+	if (s->mails++ && s->fickle)
+		s->c.hurry = !s->c.hurry;
+	lmtp_client_send(&s->c, mail, 0);
+}
 
 static void speak(struct side *s, size_t cap)
 {
 	uint8_t buf[512];
 	size_t n;
 
-	if (s->c.state == LMTP_READY && s->mails < 4) {
-		s->mail = (struct lmtp_mail){
-			.reverse_path = BYTES("a@b"),
-			.eight_bit = s->mails & 1,
-			.parts = parts,
-			.n_parts = 2,
-			.recipients = s->recipients,
-			.n_recipients = RECIPIENTS - s->mails % RECIPIENTS,
-		};
-		for (unsigned i = 0; i < RECIPIENTS; i++)
-			s->recipients[i].address = BYTES("r@x");
-		s->mails++;
-		lmtp_client_send(&s->c, &s->mail, 0);
-	}
+	while (s->mails < MAILS_MAX && (s->c.state == LMTP_READY || lmtp_client_takes(&s->c)))
+		submit(s);
 	while ((n = lmtp_client_output(&s->c, buf, cap, 0))) {
 		assert(n <= cap && s->n_said + n <= SAID_MAX);
 		memcpy(s->said + s->n_said, buf, n);
@@ -50,10 +70,13 @@ static void speak(struct side *s, size_t cap)
 	}
 }
 
-static void run(struct side *s, const uint8_t *data, size_t size, size_t cap, bool bytewise)
+static void run(
+	struct side *s, const uint8_t *data, size_t size, size_t cap, bool bytewise, unsigned hurry)
 {
 	memset(s, 0, sizeof(*s));
 	lmtp_client_init(&s->c, "mx", 1000, 0);
+	s->c.hurry = hurry > 0;
+	s->fickle = hurry > 1;
 	for (size_t at = 0; at < size;) {
 		const uint8_t *mark = memchr(data + at, 0xff, size - at);
 		size_t n = mark ? (size_t)(mark - data) - at : size - at;
@@ -62,27 +85,38 @@ static void run(struct side *s, const uint8_t *data, size_t size, size_t cap, bo
 			lmtp_client_input(&s->c, bytes_of(data + at + i, 1), 0);
 		if (!bytewise)
 			lmtp_client_input(&s->c, bytes_of(data + at, n), 0);
+		take_back(s);
 		speak(s, cap);
 		at += n + 1;
 	}
 	lmtp_client_ended(&s->c, "over");
+	take_back(s);
+	assert(s->over == s->mails);
+}
+
+static void compare(const struct side *a, const struct side *b)
+{
+	assert(a->c.state == b->c.state && a->mails == b->mails);
+	assert(a->n_said == b->n_said && memcmp(a->said, b->said, a->n_said) == 0);
+	assert(strcmp(lmtp_client_failure(&a->c), lmtp_client_failure(&b->c)) == 0);
+	for (unsigned m = 0; m < a->mails; m++)
+		for (unsigned i = 0; i < a->mail[m].n_recipients; i++) {
+			const struct lmtp_result *x = &a->recipients[m][i].result;
+			const struct lmtp_result *y = &b->recipients[m][i].result;
+
+			assert(x->outcome == y->outcome && strcmp(x->text, y->text) == 0);
+			assert(x->unsure == y->unsure);
+		}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct side a, b;
 
-	run(&a, data, size, sizeof(a.said) < 512 ? sizeof(a.said) : 512, false);
-	run(&b, data, size, 2, true);
-	assert(a.c.state == b.c.state && a.mails == b.mails);
-	assert(a.n_said == b.n_said && memcmp(a.said, b.said, a.n_said) == 0);
-	assert(strcmp(lmtp_client_failure(&a.c), lmtp_client_failure(&b.c)) == 0);
-	for (unsigned i = 0; i < RECIPIENTS; i++) {
-		const struct lmtp_result *x = &a.recipients[i].result;
-		const struct lmtp_result *y = &b.recipients[i].result;
-
-		assert(x->outcome == y->outcome && strcmp(x->text, y->text) == 0);
-		assert(a.mails == 0 || i >= a.mail.n_recipients || x->outcome != LMTP_PENDING);
+	for (unsigned hurry = 0; hurry < 3; hurry++) {
+		run(&a, data, size, 512, false, hurry);
+		run(&b, data, size, 2, true, hurry);
+		compare(&a, &b);
 	}
 	return 0;
 }

@@ -59,6 +59,7 @@ static int deliver(struct backends *b, struct lmtp_mail *mail)
 		backends_want(b, !sent, clock_mono_us());
 		if (!sent)
 			sent = backends_send(b, mail, clock_mono_us());
+		backends_flush(b, clock_mono_us());
 		backends_wait(b, -1, 10);
 		backends_handle(b, clock_mono_us());
 	}

@@ -191,7 +191,7 @@ static uint64_t waiting(const struct delivery *d)
 void delivery_send(struct delivery *d)
 {
 	while (!d->finishing && d->notes.count < NOTES_MANY && d->own.count < DELIVERY_MAILS_MAX &&
-		backends_free_connection(d->backends)) {
+		backends_take(d->backends)) {
 		struct job *job = d->resume;
 
 		if (!job) {
@@ -206,6 +206,7 @@ void delivery_send(struct delivery *d)
 			break;
 		}
 	}
+	backends_flush(d->backends, d->now_us);
 	backends_want(d->backends, (unsigned)(waiting(d) & INT32_MAX), d->now_us);
 	send_outgoing(d);
 }
