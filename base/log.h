@@ -31,7 +31,7 @@ enum log_severity {
 const char *log_severity_name(enum log_severity severity);
 
 #define LOG_RECORD_SIZE  1024u
-#define LOG_RING_RECORDS 256u
+#define LOG_RING_RECORDS 512u
 #define LOG_MAX_RINGS    64u
 #define LOG_VALUE_MAX    384u
 
@@ -97,7 +97,19 @@ int logger_add(struct logger *l, struct log_ring *r);
  * of drops. At most one ringful a ring and call, so it ends. Returns the number of records. */
 uint64_t log_drain(struct logger *l, log_sink_fn sink, void *ctx);
 
-/* Sinks. For the first two `ctx` points at the int descriptor to write to. */
+/* Lines on their way to a descriptor, many by one system call. */
+#define LOG_OUT_OCTETS 65536u
+
+struct log_out {
+	int fd;
+	uint32_t len;
+	char buf[LOG_OUT_OCTETS];
+};
+
+/* Writes what has gathered; log_drain() is followed by it. */
+void log_out_flush(struct log_out *out);
+
+/* Sinks. For the first two `ctx` is a struct log_out. */
 void log_sink_text(void *ctx, const struct log_record *record);
 /* {"time":"...Z","severity":"info","qid":"...","key":"value",...}; bare words go into "message". */
 void log_sink_json(void *ctx, const struct log_record *record);

@@ -14,14 +14,29 @@
 /* Every octet of a line may need a backslash in JSON, and keys their quotes. */
 #define JSON_LINE_MAX (LOG_RECORD_SIZE * 4)
 
+_Static_assert(JSON_LINE_MAX <= LOG_OUT_OCTETS, "a line fits");
+
+/* The logger's: most lines are of the same second as the one before. */
+static _Thread_local struct {
+	time_t seconds;
+	char text[sizeof("2026-11-24T12:00:00")];
+} last_time;
+
 static void put_time(struct text *out, uint64_t unix_us)
 {
 	time_t seconds = (time_t)(unix_us / 1000000);
+	char fraction[] = ".000000Z";
 	struct tm tm;
 
-	gmtime_r(&seconds, &tm);
-	text_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ", tm.tm_year + 1900, tm.tm_mon + 1,
-		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(unix_us % 1000000));
+	if (seconds != last_time.seconds || !last_time.text[0]) {
+		gmtime_r(&seconds, &tm);
+		strftime(last_time.text, sizeof(last_time.text), "%Y-%m-%dT%H:%M:%S", &tm);
+		last_time.seconds = seconds;
+	}
+	for (unsigned i = 6, rest = (unsigned)(unix_us % 1000000); i > 0; i--, rest /= 10)
+		fraction[i] = (char)('0' + rest % 10);
+	text_put(out, bytes_str(last_time.text));
+	text_put(out, bytes_of(fraction, sizeof(fraction) - 1));
 }
 
 static void write_all(int fd, struct bytes b)
@@ -37,6 +52,20 @@ static void write_all(int fd, struct bytes b)
 	}
 }
 
+void log_out_flush(struct log_out *out)
+{
+	write_all(out->fd, bytes_of(out->buf, out->len));
+	out->len = 0;
+}
+
+static void put_out(struct log_out *out, struct bytes line)
+{
+	if (line.len > sizeof(out->buf) - out->len)
+		log_out_flush(out);
+	memcpy(out->buf + out->len, line.data, line.len);
+	out->len += (uint32_t)line.len;
+}
+
 void log_sink_text(void *ctx, const struct log_record *record)
 {
 	char buf[LOG_RECORD_SIZE + 64];
@@ -44,10 +73,12 @@ void log_sink_text(void *ctx, const struct log_record *record)
 
 	text_init(&line, buf, sizeof(buf));
 	put_time(&line, record->unix_us);
-	text_printf(&line, " %s ", log_severity_name((enum log_severity)record->severity));
+	text_putc(&line, ' ');
+	text_put(&line, bytes_str(log_severity_name((enum log_severity)record->severity)));
+	text_putc(&line, ' ');
 	text_put(&line, bytes_of(record->text, record->len));
 	text_putc(&line, '\n');
-	write_all(*(const int *)ctx, text_bytes(&line));
+	put_out(ctx, text_bytes(&line));
 }
 
 static void put_json_string(struct text *out, struct bytes value)
@@ -148,7 +179,7 @@ void log_sink_json(void *ctx, const struct log_record *record)
 	text_init(&line, buf, sizeof(buf));
 	log_format_json(record, &line);
 	text_putc(&line, '\n');
-	write_all(*(const int *)ctx, text_bytes(&line));
+	put_out(ctx, text_bytes(&line));
 }
 
 void log_sink_journal(void *ctx, const struct log_record *record)

@@ -178,23 +178,65 @@ static struct bytes read_back(int fd, char *buf, size_t cap)
 static void sinks_write_one_line_an_event(void **state)
 {
 	struct fixture *f = *state;
+	static struct log_out out;
 	struct bytes got;
 	char buf[4096];
 	int ends[2];
 
 	assert_int_equal(pipe(ends), 0);
+	out.fd = ends[1];
 	log_event(&f->ring, LOG_SEV_INFO, NULL, "event=x");
-	log_drain(&f->logger, log_sink_text, &ends[1]);
+	log_drain(&f->logger, log_sink_text, &out);
+	log_out_flush(&out);
 	got = read_back(ends[0], buf, sizeof(buf));
 	assert_bytes_equal(bytes_from(got, bytes_find(got, 'Z')), "Z info NOQUEUE: event=x\n");
 	log_event(&f->ring, LOG_SEV_INFO, NULL, "event=x");
-	log_drain(&f->logger, log_sink_json, &ends[1]);
+	log_drain(&f->logger, log_sink_json, &out);
+	log_out_flush(&out);
 	got = read_back(ends[0], buf, sizeof(buf));
 	assert_int_equal(bytes_find(got, '\n'), got.len - 1);
 	assert_int_equal(got.data[0], '{');
 	/* Where there is no journal this is a no-op. */
 	log_event(&f->ring, LOG_SEV_DEBUG, NULL, "event=x");
 	log_drain(&f->logger, log_sink_journal, NULL);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void lines_that_do_not_fit_are_written_before(void **state)
+{
+	static struct log_out out;
+	struct log_record record = {.unix_us = UINT64_C(1790000000123456),
+		.severity = LOG_SEV_INFO,
+		.qid_len = 1,
+		.len = 900};
+	static char buf[2048];
+	size_t octets = 0, lines = 0;
+	int ends[2];
+
+	(void)state;
+	memset(record.text, 'x', sizeof(record.text));
+	assert_int_equal(pipe(ends), 0);
+	out.fd = ends[1];
+	for (unsigned i = 0; i < 200; i++) {
+		uint32_t before = out.len;
+
+		log_sink_text(&out, &record);
+		assert_true(out.len <= LOG_OUT_OCTETS);
+		if (out.len > before)
+			continue;
+		for (octets = 0; octets < before;) {
+			ssize_t n = read(ends[0], buf, sizeof(buf));
+
+			assert_true(n > 0);
+			octets += (size_t)n;
+			for (ssize_t j = 0; j < n; j++)
+				lines += buf[j] == '\n';
+		}
+		assert_int_equal(lines, i);
+	}
+	assert_true(lines > 0);
+	assert_bytes_equal(bytes_of(out.buf, 28), "2026-09-21T14:13:20.123456Z ");
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -213,6 +255,7 @@ int main(void)
 		TEST(a_logger_takes_a_bounded_number_of_rings),
 		TEST(json_is_made_from_the_same_tokens),
 		TEST(sinks_write_one_line_an_event),
+		cmocka_unit_test(lines_that_do_not_fit_are_written_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

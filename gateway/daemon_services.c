@@ -165,7 +165,7 @@ int daemon_make_logs(struct daemon *d)
 
 	logger_init(&d->logger.logger);
 	d->logger.sink = sinks[d->config->log.format];
-	d->logger.fd = STDERR_FILENO;
+	d->logger.out.fd = STDERR_FILENO;
 	if (error == 0)
 		error = log_ring_init(&d->delivery.events, "delivery");
 	if (error == 0)

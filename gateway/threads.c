@@ -198,7 +198,6 @@ static void ring_all(struct spooler_thread *self)
 		handoff_ring(self->workers[w]->from_spooler);
 	handoff_ring(self->to_delivery);
 	handoff_ring(self->bounces_back);
-	doorbell_ring(self->filler);
 }
 
 /* Mails at once; notes with the next mail, or in a while. */
@@ -241,6 +240,11 @@ static bool spooler_round(struct spooler_thread *self)
 	}
 	send_waiting(self);
 	ring_all(self);
+	/* With each new segment, since under load there may be no idle moment. */
+	if (spool_log_wants_fill(self->log)) {
+		spool_log_tidy(self->log);
+		doorbell_ring(self->filler);
+	}
 	return busy;
 }
 
@@ -408,7 +412,7 @@ void *relay_main(void *arg)
 /* --- logger -------------------------------------------------------------------------------------
  */
 
-#define LOGGER_NAP_MS 20
+#define LOGGER_NAP_MS 10
 
 void *logger_main(void *arg)
 {
@@ -418,8 +422,9 @@ void *logger_main(void *arg)
 	for (;;) {
 		bool last = stopping(&self->stop);
 
-		if (log_drain(&self->logger, self->sink, &self->fd) > 0)
+		if (log_drain(&self->logger, self->sink, &self->out) > 0)
 			continue;
+		log_out_flush(&self->out);
 		if (last)
 			return NULL;
 		nanosleep(&nap, NULL);

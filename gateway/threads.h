@@ -70,7 +70,7 @@ struct relay_thread {
 struct logger_thread {
 	struct logger logger;
 	log_sink_fn sink;
-	int fd;
+	struct log_out out;
 	_Atomic bool stop;
 	pthread_t thread;
 };

@@ -137,6 +137,7 @@ static int open_segment(struct spool_log *log, bool reserve)
 	b->len = SEGMENT_HEADER_SIZE;
 	b->synced_end = 0;
 	b->unsynced = false;
+	log->wants_fill = true; /* of a spare in the place of this one */
 	account(log);
 	return 0;
 }

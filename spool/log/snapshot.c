@@ -178,6 +178,7 @@ void snapshot_consider(struct spool_log *log)
 		return;
 	if (atomic_compare_exchange_strong(&log->snapshot_to_write, &none, s)) {
 		log->snapshot_started = number;
+		log->wants_fill = true;
 		counter_inc(&log->counters.v[SPOOL_SNAPSHOTS]);
 	} else {
 		free(s);

@@ -412,6 +412,14 @@ unsigned spool_log_sync(struct spool_log *log, spool_ack_fn ack, void *arg)
 	return n;
 }
 
+bool spool_log_wants_fill(struct spool_log *log)
+{
+	bool wants = log->wants_fill;
+
+	log->wants_fill = false;
+	return wants;
+}
+
 bool spool_log_fill(struct spool_log *log)
 {
 	return snapshot_write(log) || spares_make(&log->spares);

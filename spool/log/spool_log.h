@@ -94,9 +94,12 @@ bool spool_log_awaited(const struct spool_log *log);
 /* Write and sync the batch; acknowledge in log order. Returns how many were acknowledged. */
 unsigned spool_log_sync(struct spool_log *log, spool_ack_fn ack, void *arg);
 
+/* The spooler: whether the filler has something to do since this was asked last. */
+bool spool_log_wants_fill(struct spool_log *log);
 /* The filler's thread: make the next segments ready. Returns true if it did something. */
 bool spool_log_fill(struct spool_log *log);
-/* The spooler, when idle: drop segments that are done, copy long-deferred mail forward. */
+/* The spooler, when idle or with each new segment: drop segments that are done, copy long-deferred
+ * mail forward. */
 void spool_log_tidy(struct spool_log *log);
 
 /*

@@ -120,6 +120,7 @@ struct spool_log {
 	struct item_account account;
 	_Atomic uint64_t messages; /* undelivered, and committed but not yet synced */
 	_Atomic bool unhealthy;
+	bool wants_fill; /* the filler has something to do */
 	uint64_t highest_queue_id;
 	struct log_batch batch;
 	struct open_mail *open[LOG_OPEN_BUCKETS];
