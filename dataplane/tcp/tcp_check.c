@@ -39,7 +39,8 @@ static bool in_window(const struct tcp_conn *conn, const struct tcp_in *in)
  * loops). */
 static enum tcp_step_result refuse(struct tcp_conn *conn, struct tcp_in *in)
 {
-	if (in->len > 0 && !(in->h.flags & TCP_SYN)) {
+	/* Before it is open nothing leaves by itself. */
+	if (in->len > 0 && !(in->h.flags & TCP_SYN) && conn->state >= TCP_ESTABLISHED) {
 		if (tcp_conn_has(conn, TCP_F_SACK) && tcp_seq_lt(in->seq, conn->rcv_nxt)) {
 			conn->dsack = (struct tcp_range){in->seq, in->seq + in->len};
 			conn->flags |= TCP_F_DSACK;

@@ -1,7 +1,7 @@
 """TCP segments by hand: an endpoint on a raw socket whose address no kernel has.
 
 The kernel of its namespace does not know the address, so it answers nothing by itself: the peer
-answers ARP, and every TCP segment that leaves is one that a test asked for. IPv4 on Ethernet.
+answers ARP and NDP, and every TCP segment that leaves is one that a test asked for.
 """
 
 import dataclasses
@@ -10,28 +10,20 @@ import socket
 import struct
 import time
 
-from . import netns
+from . import ip, netns
 from .proc import LabError
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 NAMES = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"))
-ETH_ARP, ETH_IP = 0x0806, 0x0800
 ETH_P_ALL = 3
-PATIENCE_S = 10
+PATIENCE_S = 60
+SO_RCVBUFFORCE, RECEIVE_BUFFER = 33, 8 << 20
 MOD = 1 << 32
+BROADCAST = b"\xff" * 6
 
 
 def names(flags):
     return "|".join(name for bit, name in NAMES if flags & bit) or "none"
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
 
 
 def mss(value):
@@ -47,6 +39,10 @@ SACK_OK = bytes((4, 2))
 
 def timestamps(value, echo=0):
     return struct.pack("!BBII", 8, 10, value, echo)
+
+
+def sack(*blocks):
+    return b"".join((bytes((5, 2 + 8 * len(blocks))), *(struct.pack("!II", a % MOD, b % MOD) for a, b in blocks)))
 
 
 def parse_options(data):
@@ -74,6 +70,7 @@ class Segment:
     options: dict
     payload: bytes
     at: float
+    packet: bytes  # IP header and all, as an ICMP error quotes it
 
     @property
     def end(self):
@@ -87,9 +84,10 @@ class Peer:
     """The raw endpoint on an interface of a namespace."""
 
     def __init__(self, ns, device, address, server):
-        self.address, self.server = socket.inet_aton(address), socket.inet_aton(server)
+        self.address, self.server = ip.packed(address), ip.packed(server)
         with netns.entered(ns):
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
             self.socket.bind((device, 0))
             self.mac = bytes.fromhex("02005e000001")
         self.server_mac = None
@@ -100,19 +98,42 @@ class Peer:
     def close(self):
         self.socket.close()
 
-    def arp(self, operation, mac, address):
-        target = mac if operation == 2 else bytes(6)
-        self.socket.send((mac if operation == 2 else b"\xff" * 6) + self.mac + struct.pack("!H", ETH_ARP)
-                         + struct.pack("!HHBBH", 1, ETH_IP, 6, 4, operation)
-                         + self.mac + self.address + target + address)
+    # --- neighbours
+
+    def send_frame(self, kind, data, mac=None):
+        self.socket.send((mac or self.server_mac) + self.mac + struct.pack("!H", kind) + data)
+
+    def ask(self):
+        if len(self.address) == 4:
+            self.send_frame(ip.ETH_ARP, ip.arp(1, self.mac, self.address, bytes(6), self.server), BROADCAST)
+        else:
+            group, mac = ip.solicited_node(self.server)
+            self.send_frame(ip.ETH_IP6, ip.neighbour(ip.ND_SOLICIT, self.mac, self.address, group, self.server), mac)
 
     def find_server(self):
         deadline = time.monotonic() + PATIENCE_S
         while self.server_mac is None:
             if time.monotonic() > deadline:
-                raise LabError("the server does not answer ARP", "is it running on that interface?")
-            self.arp(1, None, self.server)
+                raise LabError("the server does not answer ARP or NDP", "is it running on that interface?")
+            self.ask()
             self.take(0.2)
+
+    def take_arp(self, arp):
+        operation = struct.unpack_from("!H", arp, 6)[0]
+        mac, sender, target = arp[8:14], arp[14:18], arp[24:28]
+        if operation == 2 and sender == self.server:
+            self.server_mac = mac
+        if operation == 1 and target == self.address:
+            self.send_frame(ip.ETH_ARP, ip.arp(2, self.mac, self.address, mac, sender), mac)
+
+    def take_neighbour(self, mac, packet):
+        kind, target = packet.payload[0], packet.payload[8:24]
+        if kind == ip.ND_ADVERT and target == self.server:
+            self.server_mac = mac
+        if kind == ip.ND_SOLICIT and target == self.address and any(packet.src):
+            self.send_frame(ip.ETH_IP6, ip.neighbour(ip.ND_ADVERT, self.mac, self.address, packet.src, target), mac)
+
+    # --- receiving
 
     def take(self, timeout_s):
         """One frame, into `arrived` if it is a segment for us. False when none came."""
@@ -122,48 +143,24 @@ class Peer:
         if address[2] == socket.PACKET_OUTGOING:
             return True
         kind = struct.unpack_from("!H", frame, 12)[0]
-        if kind == ETH_ARP:
+        if kind == ip.ETH_ARP and len(self.address) == 4:
             self.take_arp(frame[14:])
-        elif kind == ETH_IP and frame[14 + 9] == socket.IPPROTO_TCP and frame[30:34] == self.address:
-            self.take_ip(frame[14:])
+        elif kind == (ip.ETH_IP4 if len(self.address) == 4 else ip.ETH_IP6):
+            packet = ip.parse(frame[14:])
+            if packet.protocol == ip.ICMP6:
+                self.take_neighbour(frame[6:12], packet)
+            elif packet.protocol == ip.TCP and packet.dst == self.address:
+                self.take_segment(packet, frame[14:])
         return True
 
-    def take_arp(self, arp):
-        operation = struct.unpack_from("!H", arp, 6)[0]
-        mac, sender, target = arp[8:14], arp[14:18], arp[24:28]
-        if operation == 2 and sender == self.server:
-            self.server_mac = mac
-        if operation == 1 and target == self.address:
-            self.arp(2, mac, sender)
-
-    def take_ip(self, packet):
-        header = (packet[0] & 15) * 4
-        tcp = packet[header:struct.unpack_from("!H", packet, 2)[0]]
-        pseudo = packet[12:20] + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp))
-        if checksum(pseudo + tcp) != 0:
+    def take_segment(self, packet, whole):
+        tcp = packet.payload
+        if ip.checksum(ip.pseudo(packet.src, packet.dst, ip.TCP, len(tcp)) + tcp) != 0:
             raise AssertionError("a segment came with a wrong checksum")
         sport, dport, seq, ack, offset, flags, window = struct.unpack_from("!HHIIBBH", tcp)
         offset = (offset >> 4) * 4
         self.arrived.append(Segment(sport, dport, seq, ack, flags & 63, window, parse_options(tcp[20:offset]),
-                                    tcp[offset:], time.monotonic()))
-
-    def send(self, sport, dport, seq, ack, flags, payload=b"", options=b"", window=65535, offset=None,
-             damage=0):
-        """One segment. `offset` in words and `damage` to the checksum where the header shall be wrong."""
-        options += bytes(-len(options) % 4)
-        words = 5 + len(options) // 4 if offset is None else offset
-        tcp = struct.pack("!HHIIBBHHH", sport, dport, seq % MOD, ack % MOD, words << 4, flags, window, 0, 0)
-        tcp += options + payload
-        pseudo = self.address + self.server + struct.pack("!HH", socket.IPPROTO_TCP, len(tcp))
-        tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp) ^ damage) + tcp[18:]
-        self.send_ip(tcp)
-
-    def send_ip(self, tcp):
-        self.identification = (self.identification + 1) & 0xffff
-        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), self.identification, 0, 64,
-                           socket.IPPROTO_TCP, 0) + self.address + self.server
-        head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
-        self.socket.send(self.server_mac + self.mac + struct.pack("!H", ETH_IP) + head + tcp)
+                                    tcp[offset:], time.monotonic(), whole))
 
     def wait(self, wanted, timeout_s=PATIENCE_S):
         """Takes the first segment for which wanted(segment) is true out of what came; None: none did."""
@@ -177,3 +174,26 @@ class Peer:
             left = deadline - time.monotonic()
             if left <= 0 or not self.take(left):
                 return None
+
+    # --- sending
+
+    def segment(self, sport, dport, seq, ack, flags, payload=b"", options=b"", window=65535, offset=None,
+                damage=0, urgent=0, src=None):
+        """`offset` in words and `damage` to the checksum where the header shall be wrong."""
+        options += bytes(-len(options) % 4)
+        words = 5 + len(options) // 4 if offset is None else offset
+        tcp = struct.pack("!HHIIBBHHH", sport, dport, seq % MOD, ack % MOD, words << 4, flags, window, 0, urgent)
+        tcp = ip.with_checksum(src or self.address, self.server, ip.TCP, tcp + options + payload, 16)
+        return tcp[:16] + struct.pack("!H", struct.unpack_from("!H", tcp, 16)[0] ^ damage) + tcp[18:]
+
+    def send(self, *args, **kw):
+        self.send_ip(self.segment(*args, **kw))
+
+    def send_ip(self, tcp, src=None, dst=None, protocol=ip.TCP, **kw):
+        if len(self.address) == 4:
+            self.identification = (self.identification + 1) & 0xffff
+            kw.setdefault("identification", self.identification)
+        self.send_packet(ip.ip_packet(src or self.address, dst or self.server, protocol, tcp, **kw))
+
+    def send_packet(self, packet, mac=None):
+        self.send_frame(ip.ether_type(packet), packet, mac)

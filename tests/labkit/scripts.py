@@ -1,9 +1,8 @@
 """One connection of a raw peer, as a script for either server of labkit.tcp_server sees it."""
 
-from . import packets, tcp_server
+from . import packets
 from .packets import ACK, FIN, MOD, RST, SYN, names
 
-PEER = "10.79.0.77"
 CLOSED_PORT = 9  # nobody listens there: its answer shows that all before it was dealt with
 FIRST_PORT = 20000  # of the peer; each flow has one of its own
 OPTIONS = packets.mss(1460) + packets.SACK_OK + packets.wscale(7)
@@ -14,7 +13,8 @@ class World:
 
     def __init__(self, server):
         self.server = server
-        self.peer = packets.Peer(server.ns, server.device, PEER, tcp_server.ADDRESS)
+        self.peer_address = server.net.peer
+        self.peer = packets.Peer(server.ns, server.device, server.net.peer, server.net.server)
         self.next_port = FIRST_PORT
 
     def close(self):
@@ -32,8 +32,12 @@ class World:
             self.peer.send(port, CLOSED_PORT, 1, 0, SYN)
             assert self.peer.wait(lambda s, port=port: s.dport == port), "the server is silent"
 
-    def flow(self, port):
-        return Flow(self, port)
+    @property
+    def mss(self):
+        return 1500 - 40 if len(self.peer.address) == 4 else 1500 - 60
+
+    def flow(self, port, **kw):
+        return Flow(self, port, **kw)
 
     def opened(self, port, **kw):
         """A connection to a listening port, and its number at the server."""
@@ -48,6 +52,7 @@ class Flow:
         self.sport, self.dport = sport or world.port(), dport
         self.snd, self.rcv = isn, 0
         self.clock = None
+        self.fin = None  # of the server, where a case keeps it
 
     def send(self, flags, payload=b"", seq=None, ack=None, options=b"", **kw):
         """At our own next number, which moves on, unless `seq` is given."""
@@ -90,13 +95,14 @@ class Flow:
         self.send(ACK, window=window)
         return answer
 
-    def take(self, octets):
+    def take(self, octets, first=None, **kw):
         """Data of the server until so many octets came in order, each segment acknowledged."""
         data = b""
         while len(data) < octets:
-            segment = self.got(lambda s: s.payload and s.seq == self.rcv)
+            segment = first or self.got(lambda s: s.payload and s.seq == self.rcv)
             assert segment, f"{len(data)} of {octets} octets came"
+            first = None
             data += segment.payload
             self.rcv = (self.rcv + len(segment.payload)) % MOD
-            self.send(ACK)
+            self.send(ACK, **kw)
         return data

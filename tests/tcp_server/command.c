@@ -16,7 +16,7 @@ struct call {
 	struct command_host *host;
 	struct bytes args[ARGS_MAX];
 	unsigned n;
-	uint64_t waited_ms;
+	uint64_t waited_ms, patience_ms;
 	struct text *reply; /* what follows "ok" */
 };
 
@@ -46,14 +46,16 @@ static int socket_of(const struct call *call, struct test_socket **socket)
 	return *socket ? 0 : -EBADF;
 }
 
-/* What a command says that found nothing yet, with the milliseconds to wait in argument `i`. */
-static int wait_more(const struct call *call, unsigned i)
+/* The milliseconds to wait, argument `i` if there are so many. */
+static int take_patience(struct call *call, unsigned i)
 {
-	uint64_t patience_ms = 0;
+	return number_or(call, i, WAIT_MAX_MS, &call->patience_ms);
+}
 
-	if (number_or(call, i, WAIT_MAX_MS, &patience_ms) < 0)
-		return -EINVAL;
-	return call->waited_ms < patience_ms ? -EINPROGRESS : -EAGAIN;
+/* What a command says that found nothing yet. */
+static int wait_more(const struct call *call)
+{
+	return call->waited_ms < call->patience_ms ? -EINPROGRESS : -EAGAIN;
 }
 
 static int failure(const struct test_socket *socket)
@@ -76,11 +78,17 @@ static struct tcp_stack *stack_of(const struct call *call)
 
 /* --- opening --- */
 
+/* Of ours or the peer's. */
+static int port_of(const struct call *call, unsigned i, uint64_t *port)
+{
+	return number(call, i, 65535, port) < 0 || *port == 0 ? -EINVAL : 0;
+}
+
 static int do_listen(struct call *call)
 {
 	uint64_t port, window = WINDOW_DEFAULT;
 
-	if (number(call, 0, 65535, &port) < 0 || number_or(call, 1, WINDOW_MAX, &window) < 0)
+	if (port_of(call, 0, &port) < 0 || number_or(call, 1, WINDOW_MAX, &window) < 0)
 		return -EINVAL;
 	return tcp_listen(stack_of(call), (uint16_t)port, (uint32_t)window);
 }
@@ -89,7 +97,7 @@ static int do_unlisten(struct call *call)
 {
 	uint64_t port;
 
-	if (number(call, 0, 65535, &port) < 0)
+	if (port_of(call, 0, &port) < 0)
 		return -EINVAL;
 	tcp_unlisten(stack_of(call), (uint16_t)port);
 	return 0;
@@ -97,13 +105,16 @@ static int do_unlisten(struct call *call)
 
 static int do_accept(struct call *call)
 {
-	struct test_socket *socket = sockets_accept(call->host->sockets);
+	struct test_socket *socket;
 	char address[IP_ADDR_TEXT_MAX];
 	struct ip_addr peer;
 	uint16_t port;
 
+	if (take_patience(call, 0) < 0)
+		return -EINVAL;
+	socket = sockets_accept(call->host->sockets);
 	if (!socket)
-		return wait_more(call, 0);
+		return wait_more(call);
 	tcp_peer(socket->conn, &peer, &port);
 	ip_addr_format(&peer, address);
 	text_printf(call->reply, " %u %s %u", socket->id, address, port);
@@ -119,7 +130,7 @@ static int do_connect(struct call *call)
 	uint64_t port;
 	int rc;
 
-	if (ip_addr_parse(call->args[0], &peer) < 0 || number(call, 1, 65535, &port) < 0)
+	if (ip_addr_parse(call->args[0], &peer) < 0 || port_of(call, 1, &port) < 0)
 		return -EINVAL;
 	rc = tcp_connect(stack_of(call), &peer, (uint16_t)port, WINDOW_DEFAULT,
 		test_clock_us(host->clock), &conn);
@@ -141,9 +152,11 @@ static int do_established(struct call *call)
 
 	if (rc < 0)
 		return rc;
+	if (take_patience(call, 1) < 0)
+		return -EINVAL;
 	if (socket->opened)
 		return 0;
-	return socket->done ? failure(socket) : wait_more(call, 1);
+	return socket->done ? failure(socket) : wait_more(call);
 }
 
 /* --- octets --- */
@@ -191,12 +204,14 @@ static int do_recv(struct call *call)
 
 	if (rc < 0)
 		return rc;
-	if (number(call, 1, COMMAND_OCTETS_MAX, &most) < 0)
+	/* No octets at all would read like the peer's FIN. */
+	if (number(call, 1, COMMAND_OCTETS_MAX, &most) < 0 || most == 0 ||
+		take_patience(call, 2) < 0)
 		return -EINVAL;
 	if (tcp_unread(socket->conn) == 0) {
 		if (socket->done && failure(socket))
 			return failure(socket);
-		return socket->shut ? 0 : wait_more(call, 2);
+		return socket->shut ? 0 : wait_more(call);
 	}
 	text_putc(call->reply, ' ');
 	while (most > 0 && (run = tcp_peek(socket->conn)).len > 0) {
@@ -415,6 +430,12 @@ static int run(struct call *call, struct bytes line)
 	return command->fn(call);
 }
 
+void command_refuse(int error, struct text *reply)
+{
+	text_reset(reply);
+	text_printf(reply, "err %s\n", strerrorname_np(error));
+}
+
 bool command_run(
 	struct command_host *host, struct bytes line, uint64_t waited_ms, struct text *reply)
 {
@@ -426,10 +447,9 @@ bool command_run(
 	rc = run(&call, line);
 	if (rc == -EINPROGRESS)
 		return false;
-	if (rc < 0) {
-		text_reset(reply);
-		text_printf(reply, "err %s", strerrorname_np(-rc));
-	}
-	text_putc(reply, '\n');
+	if (rc < 0)
+		command_refuse(-rc, reply);
+	else
+		text_putc(reply, '\n');
 	return true;
 }

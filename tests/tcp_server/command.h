@@ -18,6 +18,8 @@ struct command_host {
 	bool quit;
 };
 
+/* The reply of a line that cannot be run at all. */
+void command_refuse(int error, struct text *reply);
 /*
  * Runs one line, and writes the reply with its line end. False: what it waits for has not come; run
  * it again after a poll round. `waited_ms` is how long that has gone on: a command gives up at the

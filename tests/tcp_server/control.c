@@ -31,6 +31,7 @@ int control_open(struct control *control, const char *path)
 
 	control->client = control->listener = -1;
 	control->len = control->used = 0;
+	control->overlong = false;
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
@@ -53,6 +54,7 @@ static void drop_client(struct control *control)
 	close(control->client);
 	control->client = -1;
 	control->len = control->used = 0;
+	control->overlong = false;
 }
 
 void control_close(struct control *control)
@@ -94,8 +96,10 @@ bool control_line(struct control *control, struct bytes *line)
 	size_t end = bytes_find(have, '\n');
 
 	if (end == BYTES_NPOS) {
-		if (control->client >= 0 && control->len == sizeof(control->in))
-			drop_client(control); /* no command is that long */
+		if (control->len == sizeof(control->in)) { /* no command is that long */
+			control->overlong = true;
+			control->len = 0;
+		}
 		return false;
 	}
 	*line = bytes_slice(have, 0, end);
@@ -112,6 +116,7 @@ void control_reply(struct control *control, struct bytes reply)
 	memmove(control->in, control->in + control->used, control->len - control->used);
 	control->len -= control->used;
 	control->used = 0;
+	control->overlong = false;
 	while (sent < reply.len) {
 		ssize_t n =
 			send(control->client, reply.data + sent, reply.len - sent, MSG_NOSIGNAL);

@@ -10,6 +10,7 @@ struct control {
 	char path[108];
 	int listener, client; /* client -1: none */
 	size_t len, used;     /* octets in `in`, and those of the line taken */
+	bool overlong;        /* the head of this line was thrown away */
 	char in[CONTROL_LINE_MAX];
 };
 
@@ -18,7 +19,8 @@ int control_open(struct control *control, const char *path);
 void control_close(struct control *control);
 /* Takes what has come, and a client where none is. */
 void control_poll(struct control *control);
-/* The next whole line without its end; good until control_reply(). */
+/* The next whole line without its end; good until control_reply(). Where `overlong` only the rest.
+ */
 bool control_line(struct control *control, struct bytes *line);
 /* Answers the line. A client that does not read is dropped. */
 void control_reply(struct control *control, struct bytes reply);

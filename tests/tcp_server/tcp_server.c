@@ -8,6 +8,7 @@
 #include "tests/tcp_server/control.h"
 #include "tests/tcp_server/options.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,7 +81,10 @@ static unsigned obey(struct server *s)
 
 		if (s->waiting_since_us == 0)
 			s->waiting_since_us = now_us;
-		if (!command_run(&s->host, line, (now_us - s->waiting_since_us) / 1000, &reply))
+		if (s->control.overlong)
+			command_refuse(EMSGSIZE, &reply);
+		else if (!command_run(
+				 &s->host, line, (now_us - s->waiting_since_us) / 1000, &reply))
 			return done;
 		s->waiting_since_us = 0;
 		/* What the command did is on the wire before its reply. */
