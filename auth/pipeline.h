@@ -78,6 +78,11 @@ enum auth_feed auth_mail_content_end(struct auth_mail *mail, uint64_t now_us);
 /* The verdict, once every answer and job is in; NULL before. */
 const struct auth_verdict *auth_mail_verdict(struct auth_mail *mail);
 /*
+ * A DMARC fail has no consequence here, for this reason, which lasts as long as the mail: the
+ * verdict and its Authentication-Results say so from now on (dmarc.override).
+ */
+void auth_mail_override(struct auth_mail *mail, const char *reason);
+/*
  * Stop waiting: what is not answered counts as a DNS time-out (the session's patience is over).
  */
 void auth_mail_give_up(struct auth_mail *mail, uint64_t now_us);

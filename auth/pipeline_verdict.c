@@ -1,3 +1,5 @@
+#include "auth/arc/arc_chain.h"
+#include "auth/arc/arc_results.h"
 #include "auth/pipeline_priv.h"
 #include "auth/verdict_authres.h"
 
@@ -91,6 +93,20 @@ static void fill_dkim(struct auth_mail *mail)
 		verdict->dkim[i] = *dkim_verifier_result(mail->dkim, i);
 }
 
+static const struct auth_sealer *find_sealers(struct auth_mail *mail)
+{
+	const struct arc_chain *chain = arc_verifier_chain(mail->arc);
+	struct auth_sealer *sealers = arena_alloc(
+		&mail->arena, chain->length * sizeof(*sealers), _Alignof(struct auth_sealer));
+
+	for (unsigned i = 0; sealers && i < chain->length; i++)
+		sealers[i] = (struct auth_sealer){
+			.domain = chain->set[i].as->domain,
+			.dmarc = arc_results_find(chain->set[i].aar, BYTES("dmarc")),
+		};
+	return sealers;
+}
+
 static void fill_arc(struct auth_mail *mail)
 {
 	mail->verdict.arc = (struct auth_arc){
@@ -99,6 +115,8 @@ static void fill_arc(struct auth_mail *mail)
 		.reason = arc_verifier_reason(mail->arc),
 		.sealer = arc_verifier_sealer(mail->arc),
 	};
+	if (mail->verdict.arc.result == AUTH_PASS)
+		mail->verdict.arc.sealers = find_sealers(mail);
 }
 
 /* Without one author domain there is nothing to evaluate (DESIGN §7). */
@@ -159,9 +177,8 @@ static void fill_temporary(struct auth_verdict *verdict)
 	}
 }
 
-void pipeline_verdict_fill(struct auth_mail *mail)
+static void write_results(struct auth_mail *mail)
 {
-	struct auth_verdict *verdict = &mail->verdict;
 	const struct verdict_envelope envelope = {
 		.authserv_id = bytes_str(mail->engine->authserv_id),
 		.client = mail->client,
@@ -169,6 +186,21 @@ void pipeline_verdict_fill(struct auth_mail *mail)
 		.mail_from = mail->mail_from,
 	};
 	struct text results;
+
+	text_init(&results, mail->results, sizeof(mail->results));
+	verdict_authres_write(&mail->verdict, &envelope, &results);
+	mail->verdict.authentication_results = text_bytes(&results);
+}
+
+void auth_mail_override(struct auth_mail *mail, const char *reason)
+{
+	mail->verdict.dmarc.override = reason;
+	write_results(mail);
+}
+
+void pipeline_verdict_fill(struct auth_mail *mail)
+{
+	struct auth_verdict *verdict = &mail->verdict;
 
 	fill_spf(&verdict->helo, mail->spf_helo, mail->helo_domain, SPF_HELO);
 	verdict->spf = verdict->helo;
@@ -180,7 +212,5 @@ void pipeline_verdict_fill(struct auth_mail *mail)
 	fill_arc(mail);
 	fill_dmarc(mail);
 	fill_temporary(verdict);
-	text_init(&results, mail->results, sizeof(mail->results));
-	verdict_authres_write(verdict, &envelope, &results);
-	verdict->authentication_results = text_bytes(&results);
+	write_results(mail);
 }

@@ -22,11 +22,18 @@ struct auth_spf {
 	bool bare_reject; /* the record is "v=spf1 -all" alone */
 };
 
+/* Who sealed a set, and what its results say of DMARC; as true as the sealer. */
+struct auth_sealer {
+	struct bytes domain;
+	enum auth_result dmarc;
+};
+
 struct auth_arc {
 	enum auth_result result;
 	unsigned chain_length;
 	const char *reason;
-	struct bytes sealer; /* d= of the newest seal */
+	struct bytes sealer;               /* d= of the newest seal */
+	const struct auth_sealer *sealers; /* on pass, by instance - 1; NULL otherwise */
 };
 
 struct auth_dmarc {
@@ -36,6 +43,7 @@ struct auth_dmarc {
 	struct bytes from_domain, org_domain;
 	enum dmarc_policy policy;
 	const char *reason;
+	const char *override; /* why a fail has no consequence here (local policy); NULL: it has */
 };
 
 struct auth_verdict {

@@ -72,7 +72,7 @@ static void put_signatures(
 
 static void put_dmarc(struct authres *ar, const struct auth_dmarc *dmarc)
 {
-	char room[32];
+	char room[96];
 	struct text policy;
 
 	authres_method(ar, "dmarc", dmarc->result);
@@ -80,6 +80,8 @@ static void put_dmarc(struct authres *ar, const struct auth_dmarc *dmarc)
 	if (dmarc->policy != DMARC_POLICY_ABSENT) {
 		text_init(&policy, room, sizeof(room));
 		text_printf(&policy, "p=%s", dmarc_policy_word(dmarc->policy));
+		if (dmarc->override)
+			text_printf(&policy, " override=local_policy %s", dmarc->override);
 		authres_comment(ar, text_bytes(&policy));
 	}
 	put_property(ar, "header", "from", dmarc->from_domain);

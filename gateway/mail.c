@@ -256,7 +256,9 @@ void mail_verdict(struct mail *mail)
 {
 	const struct auth_verdict *verdict = auth_mail_verdict(mail->auth);
 
-	policy_decide(&mail->worker->policy, verdict, &mail->decision);
+	policy_decide(&mail->worker->policy, &mail->session->peer, verdict, &mail->decision);
+	if (mail->decision.override && verdict->dmarc.result == AUTH_FAIL)
+		auth_mail_override(mail->auth, mail->decision.override);
 	settle_for_recipients(mail);
 	mail_trace_log(mail, verdict);
 	if (mail->decision.action >= POLICY_REJECT)

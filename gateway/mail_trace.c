@@ -23,17 +23,18 @@ void mail_trace_log(struct mail *mail, const struct auth_verdict *verdict)
 	log_event(&mail->worker->log, d->action >= POLICY_REJECT ? LOG_SEV_NOTICE : LOG_SEV_INFO,
 		mail->id,
 		"event=%s client=%s[%s] helo=%s from=%s nrcpt=%u size=%llu spf=%s dkim=%s dmarc=%s "
-		"policy=%s from_domain=%s reason=%s verdict_us=%llu",
+		"arc=%s policy=%s from_domain=%s reason=%s override=%s verdict_us=%llu",
 		policy_action_word(d->action),
 		verdict->iprev.name.len ? LOG_VALUE(verdict->iprev.name) : "unknown", ip,
 		LOG_VALUE(smtp->helo), LOG_VALUE(smtp->transaction.reverse_path.address),
 		smtp->transaction.n_recipients, (unsigned long long)mail->octets,
 		auth_result_word(verdict->spf.result), dkim_summary(verdict),
-		auth_result_word(verdict->dmarc.result),
+		auth_result_word(verdict->dmarc.result), auth_result_word(verdict->arc.result),
 		verdict->dmarc.policy == DMARC_POLICY_ABSENT
 			? "absent"
 			: dmarc_policy_word(verdict->dmarc.policy),
 		LOG_VALUE(verdict->dmarc.from_domain), d->reason[0] ? d->reason : "none",
+		d->override ? "local_policy" : "none",
 		(unsigned long long)(mail->worker->now_us - mail->ended_us));
 }
 
@@ -67,8 +68,9 @@ void mail_trace_put(const struct mail *mail, struct text *out)
 	put_envelope(mail, out);
 	auth_mail_trace(mail->auth, out);
 	if (d->reason)
-		text_printf(out, "decided: %s%s%s\n", policy_action_word(d->action),
-			d->reason[0] ? ", for " : "", d->reason);
+		text_printf(out, "decided: %s%s%s%s\n", policy_action_word(d->action),
+			d->reason[0] ? ", for " : "", d->reason,
+			d->override ? " (local policy)" : "");
 }
 
 void mail_trace_keep(struct mail *mail, const char *end)

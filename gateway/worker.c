@@ -1,6 +1,7 @@
 #include "gateway/worker.h"
 
 #include "gateway/mail.h"
+#include "gateway/policy_setup.h"
 #include "gateway/session.h"
 
 #include <errno.h>
@@ -58,13 +59,7 @@ static void set_policies(struct worker *worker, const struct config *config)
 		.max_transactions = config->limits.mails_per_connection,
 		.refuse_bytes = config->limits.refuse_bytes,
 	};
-	worker->policy = (struct policy_config){
-		.dmarc_on_reject = config->policy.dmarc_on_reject == CONFIG_ON_REJECT_REJECT
-					   ? POLICY_ON_REJECT_REJECT
-					   : POLICY_ON_REJECT_QUARANTINE,
-		.spf_fail_rejects = config->policy.spf_fail == CONFIG_SPF_REJECT,
-		.refuse_multiple_from = config->policy.multiple_from == CONFIG_ACTION_REFUSE,
-	};
+	policy_setup(config, &worker->policy);
 }
 
 int worker_init(

@@ -232,3 +232,8 @@ struct bytes arc_verifier_sealer(const struct arc_verifier *verifier)
 	const struct dkim_sig *as = n ? verifier->chain.set[n - 1].as : NULL;
 	return as ? as->domain : (struct bytes){NULL, 0};
 }
+
+const struct arc_chain *arc_verifier_chain(const struct arc_verifier *verifier)
+{
+	return &verifier->chain;
+}

@@ -35,3 +35,6 @@ unsigned arc_verifier_chain_length(const struct arc_verifier *verifier);
 const char *arc_verifier_reason(const struct arc_verifier *verifier);
 /* d= of the newest seal; to be trusted only on pass. */
 struct bytes arc_verifier_sealer(const struct arc_verifier *verifier);
+/* The sets, for whoever seals next or asks what earlier sealers found. */
+struct arc_chain;
+const struct arc_chain *arc_verifier_chain(const struct arc_verifier *verifier);

@@ -59,20 +59,34 @@ static bool take_result(struct cursor *c, struct bytes *result)
 	return true;
 }
 
-static void note_arc(struct arc_results *results, struct bytes result)
+/* Whether this is a result of that method, and which; a word that is none counts as permerror. */
+static bool is_of_method(struct bytes text, struct bytes method, enum auth_result *result)
 {
-	struct cursor c = cursor_of(result);
+	struct cursor c = cursor_of(text);
 
-	arc_chain_skip_cfws(&c);
-	if (!bytes_eq_nocase(take_word(&c), BYTES("arc")) || !arc_chain_skip_cfws(&c) ||
-		!cursor_accept(&c, '=') || !arc_chain_skip_cfws(&c))
-		return;
+	if (!arc_chain_skip_cfws(&c) || !bytes_eq_nocase(take_word(&c), method) ||
+		!arc_chain_skip_cfws(&c) || !cursor_accept(&c, '=') || !arc_chain_skip_cfws(&c))
+		return false;
 	struct bytes word = take_word(&c);
-	results->n_arc++;
-	results->arc = AUTH_PERMERROR;
+	*result = AUTH_PERMERROR;
 	for (enum auth_result r = 0; r < AUTH_RESULT_COUNT; r++)
 		if (bytes_eq_nocase(word, bytes_str(auth_result_word(r))))
-			results->arc = r;
+			*result = r;
+	return true;
+}
+
+enum auth_result arc_results_find(struct bytes aar, struct bytes method)
+{
+	size_t colon = bytes_find(aar, ':');
+	struct cursor c = cursor_of(bytes_from(aar, colon == BYTES_NPOS ? aar.len : colon + 1));
+	enum auth_result result;
+	struct bytes text;
+
+	/* The instance and the id are parted from the results by semicolons too. */
+	while (!cursor_done(&c) && take_result(&c, &text))
+		if (is_of_method(text, method, &result))
+			return result;
+	return AUTH_NONE;
 }
 
 /* Folding is the only control that may be signed on. */
@@ -115,7 +129,7 @@ void arc_results_add(struct arc_results *results, const struct field *field)
 			continue;
 		text_put(&results->joined, BYTES(";\r\n\t"));
 		text_put(&results->joined, result);
-		note_arc(results, result);
+		results->n_arc += is_of_method(result, BYTES("arc"), &results->arc);
 	}
 }
 

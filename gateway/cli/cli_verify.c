@@ -5,7 +5,7 @@
 #include "gateway/cli/verify_input.h"
 #include "gateway/cli/verify_report.h"
 #include "gateway/control/config.h"
-#include "gateway/policy/policy.h"
+#include "gateway/policy_setup.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -112,11 +112,7 @@ static int load_config(struct verify *verify)
 					     first->column, first->text)
 				   : cli_fail(CLI_FILE, "%s: %s", file, first->text);
 	}
-	verify->policy = (struct policy_config){
-		.dmarc_on_reject = verify->config->policy.dmarc_on_reject == CONFIG_ON_REJECT_REJECT
-					   ? POLICY_ON_REJECT_REJECT
-					   : POLICY_ON_REJECT_QUARANTINE,
-	};
+	policy_setup(verify->config, &verify->policy);
 	return CLI_OK;
 }
 
@@ -219,9 +215,12 @@ static int report(struct verify *verify)
 	while (!(verdict = auth_mail_verdict(verify->mail)))
 		run_engine(verify, true);
 	int error = 0;
+	struct policy_decision decision;
+	policy_decide(&verify->policy, &verify->envelope.client, verdict, &decision);
+	if (decision.override && verdict->dmarc.result == AUTH_FAIL)
+		auth_mail_override(verify->mail, decision.override);
 	if (verify->options.json) {
-		error = verify_report_json(
-			verdict, policy_dmarc_disposition(&verify->policy, verdict));
+		error = verify_report_json(verdict, &decision);
 	} else {
 		struct bytes field = verdict->authentication_results;
 		fwrite(field.data, 1, field.len, stdout);

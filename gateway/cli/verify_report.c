@@ -83,30 +83,59 @@ static json_t *json_arc(const struct auth_arc *arc)
 		(int)arc->chain_length, "reason", json_maybe(bytes_str(arc->reason)));
 }
 
-static json_t *json_dmarc(const struct auth_dmarc *dmarc, const char *disposition)
+/* A mail that is put off has no disposition yet; `policy` tells of it. */
+static const char *disposition_word(const struct policy_decision *decision)
+{
+	switch (decision->action) {
+	case POLICY_REJECT: return "reject";
+	case POLICY_QUARANTINE: return "quarantine";
+	default: return "none";
+	}
+}
+
+static json_t *json_dmarc(const struct auth_dmarc *dmarc, const struct policy_decision *decision)
 {
 	const char *policy = dmarc_policy_word(dmarc->policy);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "result", json_word(dmarc->result),
+	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "result", json_word(dmarc->result),
 		"from_domain", json_maybe(dmarc->from_domain), "org_domain",
 		json_maybe(dmarc->org_domain), "policy", json_maybe(bytes_str(policy)),
-		"disposition", disposition, "reason", json_maybe(bytes_str(dmarc->reason)));
+		"disposition", disposition_word(decision), "reason",
+		json_maybe(bytes_str(dmarc->reason)), "override",
+		json_maybe(bytes_str(dmarc->override)));
 }
 
-static json_t *json_verdict(const struct auth_verdict *verdict, const char *disposition)
+/* What the gateway would do with the mail, and say. */
+static json_t *json_policy(const struct policy_decision *decision)
 {
-	return json_pack("{s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:o}", "spf",
+	const struct smtp_reply *reply = decision->reply;
+	char room[POLICY_TEXT_MAX + 64];
+	struct text text;
+
+	text_init(&text, room, sizeof(room));
+	if (decision->action == POLICY_REJECT || decision->action == POLICY_DEFER)
+		text_printf(&text, "%u %s %s", reply->code, reply->status,
+			decision->text[0] ? decision->text : reply->text);
+	return json_pack("{s:s, s:o, s:o}", "action", policy_action_word(decision->action),
+		"reason", json_maybe(bytes_str(decision->reason)), "reply",
+		json_maybe(text_bytes(&text)));
+}
+
+static json_t *json_verdict(
+	const struct auth_verdict *verdict, const struct policy_decision *decision)
+{
+	return json_pack("{s:o, s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}", "spf",
 		json_spf(&verdict->spf), "helo", "result", json_word(verdict->helo.result),
 		"domain", json_text(verdict->helo.domain), "iprev", "result",
 		json_word(verdict->iprev.result), "name", json_maybe(verdict->iprev.name), "dkim",
 		json_dkim(verdict), "arc", json_arc(&verdict->arc), "dmarc",
-		json_dmarc(&verdict->dmarc, disposition), "authentication_results",
-		json_text(verdict->authentication_results));
+		json_dmarc(&verdict->dmarc, decision), "policy", json_policy(decision),
+		"authentication_results", json_text(verdict->authentication_results));
 }
 
-int verify_report_json(const struct auth_verdict *verdict, const char *disposition)
+int verify_report_json(const struct auth_verdict *verdict, const struct policy_decision *decision)
 {
-	json_t *json = json_verdict(verdict, disposition);
+	json_t *json = json_verdict(verdict, decision);
 
 	if (!json)
 		return -ENOMEM;

@@ -266,10 +266,40 @@ static bool is_our_address(const struct config *config, const char *address)
 	return false;
 }
 
+/* Anyone can greet with a name: what relaxes a rule needs what cannot be borrowed (DESIGN §7). */
+static const struct config_network *check_group(
+	struct config_reader *reader, const char *key, const char *group)
+{
+	const struct config_network *network =
+		group ? config_network_find(reader->config, group) : NULL;
+
+	if (group && !network)
+		config_fail(reader, NULL,
+			"%s: no group %s in networks; what relaxes a rule must be a group of "
+			"addresses, a bare name is not enough",
+			key, group);
+	return network;
+}
+
+static bool is_everybody(const struct ip_cidr *net)
+{
+	return net->prefix_len == 0 || (net->prefix_len == 96 && ip_addr_is_v4(&net->addr));
+}
+
+static void check_forwarders(struct config_reader *reader)
+{
+	const char *group = reader->config->policy.forwarders;
+	const struct config_network *network = check_group(reader, "policy.forwarders", group);
+
+	for (unsigned i = 0; network && i < network->n_cidrs; i++)
+		if (is_everybody(&network->cidrs[i]))
+			config_fail(reader, NULL,
+				"policy.forwarders: the group %s holds every address", group);
+}
+
 static void check_whole(struct config_reader *reader)
 {
 	struct config *config = reader->config;
-	const char *group = config->policy.bare_lf_keep_networks;
 
 	if (config->postmaster && config->n_domains > 0 &&
 		!is_our_address(config, config->postmaster))
@@ -279,9 +309,8 @@ static void check_whole(struct config_reader *reader)
 		config_fail(reader, NULL, "dns: give forward or zone, not both");
 	if (config->delivery.retry_max_s < config->delivery.retry_min_s)
 		config_fail(reader, NULL, "delivery.retry_max is below retry_min");
-	if (group && !config_network_find(config, group))
-		config_fail(reader, NULL, "policy.bare_lf_keep_networks: no group %s in networks",
-			group);
+	check_group(reader, "policy.bare_lf_keep_networks", config->policy.bare_lf_keep_networks);
+	check_forwarders(reader);
 }
 
 bool config_listen_is_kernel(const struct config_listen *listen)

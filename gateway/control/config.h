@@ -20,6 +20,7 @@
 #define CONFIG_MAX_BACKENDS   16
 #define CONFIG_MAX_FORWARD    8
 #define CONFIG_MAX_RECIPIENTS 1000
+#define CONFIG_MAX_SEALERS    256
 
 enum config_poll { CONFIG_POLL_ADAPTIVE, CONFIG_POLL_BUSY };
 enum config_on_reject { CONFIG_ON_REJECT_QUARANTINE, CONFIG_ON_REJECT_REJECT };
@@ -93,6 +94,10 @@ struct config {
 		enum config_eol bare_lf, nul;      /* for everybody */
 		const char *bare_lf_keep_networks; /* name of a group for which bare_lf is keep;
 						      NULL: none */
+		const char **sealers; /* domains whose ARC pass may overrule a DMARC fail */
+		unsigned n_sealers;
+		const char *forwarders; /* name of a group whose DMARC and SPF fails are spared;
+					   NULL: none */
 	} policy;
 
 	struct {

@@ -106,6 +106,14 @@ const struct config_key config_keys[] = {
 
 	CHOICE("policy.dmarc.on_reject", policy.dmarc_on_reject, "quarantine", on_rejects,
 		"What a DMARC fail under p=reject becomes (RFC 9989 section 7.4)."),
+	LIST("policy.trusted_sealers", CONFIG_LIST_SEALERS, false,
+		"trusted_sealers: [lists.example.net]\n",
+		"Domains (d= of ARC seals) whose word counts: mail with a valid ARC chain that one "
+		"of them sealed last is spared what DMARC and SPF fails would become, unless its "
+		"own results say dmarc=fail for what it got from somebody who is not on the list."),
+	STRING("policy.forwarders", policy.forwarders, NULL,
+		"The group of networks whose DMARC and SPF fails are spared: hosts that forward "
+		"mail for us."),
 	CHOICE("policy.spf.fail", policy.spf_fail, "mark", spf_fails,
 		"What an SPF fail becomes where there is no DMARC record and no DKIM pass."),
 	CHOICE("policy.multiple_from", policy.multiple_from, "refuse", actions,

@@ -29,6 +29,7 @@ enum config_list {
 	CONFIG_LIST_DOMAINS,
 	CONFIG_LIST_FORWARD,
 	CONFIG_LIST_BACKENDS,
+	CONFIG_LIST_SEALERS,
 };
 
 struct config_key {

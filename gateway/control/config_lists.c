@@ -235,23 +235,54 @@ static void read_listen(struct config_reader *reader, yaml_node_t *node)
 /* --- domains, forward, backends ------------------------------------------------------------------
  */
 
+/* A list of at most `max` names; each may be looked at by `check`. */
+static unsigned read_names(struct config_reader *reader, yaml_node_t *node, unsigned max,
+	void (*check)(struct config_reader *reader, yaml_node_t *node, struct bytes name),
+	const char ***names)
+{
+	struct config *config = reader->config;
+	unsigned n = want_list(reader, node, max, "a list of domain names"), taken = 0;
+
+	*names = config_alloc(config, n * sizeof(**names));
+	for (unsigned i = 0; *names && i < n; i++) {
+		yaml_node_t *at = item(reader, node, i);
+		struct bytes text;
+
+		if (!config_want_scalar(reader, at, "a domain name", &text))
+			continue;
+		if (text.len == 0 || text.data[0] == '[' || !smtp_domain_valid(text))
+			config_fail(reader, at,
+				"is no domain name (write internationalized names as A-labels, "
+				"xn--...)");
+		else if (check)
+			check(reader, at, text);
+		(*names)[taken++] = config_own(config, text, false);
+	}
+	return taken;
+}
+
 static void read_domains(struct config_reader *reader, yaml_node_t *node)
 {
 	struct config *config = reader->config;
-	unsigned n = want_list(reader, node, CONFIG_MAX_DOMAINS, "a list of domain names");
 
-	config->domains = config_alloc(config, n * sizeof(*config->domains));
-	for (unsigned i = 0; config->domains && i < n; i++) {
-		struct bytes text;
+	config->n_domains = read_names(reader, node, CONFIG_MAX_DOMAINS, NULL, &config->domains);
+}
 
-		if (!config_want_scalar(reader, item(reader, node, i), "a domain name", &text))
-			continue;
-		if (text.len == 0 || text.data[0] == '[' || !smtp_domain_valid(text))
-			config_fail(reader, item(reader, node, i),
-				"is no domain name (write internationalized names as A-labels, "
-				"xn--...)");
-		config->domains[config->n_domains++] = config_own(config, text, false);
-	}
+/* It is compared with d= as a whole, and stands for what one organization has signed. */
+static void check_sealer(struct config_reader *reader, yaml_node_t *node, struct bytes name)
+{
+	if (bytes_find(name, '.') == BYTES_NPOS)
+		config_fail(reader, node,
+			"is a top-level domain: name the domain that seals, as in d= of its "
+			"ARC-Seal");
+}
+
+static void read_sealers(struct config_reader *reader, yaml_node_t *node)
+{
+	struct config *config = reader->config;
+
+	config->policy.n_sealers =
+		read_names(reader, node, CONFIG_MAX_SEALERS, check_sealer, &config->policy.sealers);
 }
 
 static bool forward_is_valid(struct bytes text)
@@ -334,6 +365,7 @@ void config_list_read(struct config_reader *reader, const struct config_key *key
 	case CONFIG_LIST_DOMAINS: read_domains(reader, node); break;
 	case CONFIG_LIST_FORWARD: read_forward(reader, node); break;
 	case CONFIG_LIST_BACKENDS: read_backends(reader, node); break;
+	case CONFIG_LIST_SEALERS: read_sealers(reader, node); break;
 	case CONFIG_LIST_NONE: break;
 	}
 }

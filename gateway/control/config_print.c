@@ -116,6 +116,7 @@ static unsigned list_length(const struct config *config, enum config_list list)
 	case CONFIG_LIST_DOMAINS: return config->n_domains;
 	case CONFIG_LIST_FORWARD: return config->dns.n_forward;
 	case CONFIG_LIST_BACKENDS: return config->delivery.n_backends;
+	case CONFIG_LIST_SEALERS: return config->policy.n_sealers;
 	case CONFIG_LIST_NONE: break;
 	}
 	return 0;
@@ -137,6 +138,10 @@ static void print_list(const struct config *config, enum config_list list, FILE 
 		break;
 	case CONFIG_LIST_DOMAINS:
 		print_names((const char *const *)config->domains, config->n_domains, out);
+		break;
+	case CONFIG_LIST_SEALERS:
+		print_names(
+			(const char *const *)config->policy.sealers, config->policy.n_sealers, out);
 		break;
 	case CONFIG_LIST_FORWARD:
 		print_names(config->dns.forward, config->dns.n_forward, out);

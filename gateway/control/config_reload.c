@@ -23,9 +23,11 @@ static const char *const live[] = {
 	"policy.bare_lf",
 	"policy.bare_lf_keep_networks",
 	"policy.dmarc.on_reject",
+	"policy.forwarders",
 	"policy.multiple_from",
 	"policy.nul",
 	"policy.spf.fail",
+	"policy.trusted_sealers",
 	"postmaster",
 	"recipients.file",
 };
@@ -113,6 +115,7 @@ static bool same_list(enum config_list list, const struct config *a, const struc
 	case CONFIG_LIST_BACKENDS: return same_backends(a, b);
 	case CONFIG_LIST_NETWORKS:
 	case CONFIG_LIST_DOMAINS:
+	case CONFIG_LIST_SEALERS:
 	case CONFIG_LIST_NONE: break; /* live */
 	}
 	return true;

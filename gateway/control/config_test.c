@@ -64,7 +64,8 @@ static void keys_take_units_and_lists(void **state)
 		load(MINIMAL "limits: {message_size: 1M, idle_timeout: 90s}\n"
 			     "dns: {timeout: 200ms, zone: z.txt}\n"
 			     "networks: {old: [10.0.0.0/8, \"2001:db8::/32\"]}\n"
-			     "policy: {dmarc: {on_reject: reject}, bare_lf_keep_networks: old}\n",
+			     "policy: {dmarc: {on_reject: reject}, bare_lf_keep_networks: old,\n"
+			     "  trusted_sealers: [a.example, b.example], forwarders: old}\n",
 			&config, &errors),
 		0);
 	assert_int_equal(config->limits.message_bytes, 1 << 20);
@@ -72,6 +73,9 @@ static void keys_take_units_and_lists(void **state)
 	assert_int_equal(config->dns.timeout_ms, 200);
 	assert_string_equal(config->dns.zone, "/tmp/z.txt");
 	assert_int_equal(config->policy.dmarc_on_reject, CONFIG_ON_REJECT_REJECT);
+	assert_int_equal(config->policy.n_sealers, 2);
+	assert_string_equal(config->policy.sealers[1], "b.example");
+	assert_string_equal(config->policy.forwarders, "old");
 	assert_int_equal(ip_addr_parse(BYTES("10.1.2.3"), &addr), 0);
 	assert_true(config_in_network(config, "old", &addr));
 	assert_int_equal(ip_addr_parse(BYTES("11.1.2.3"), &addr), 0);
@@ -98,6 +102,13 @@ static const struct {
 	{"dns: {recursive: yes}\n", 9, 18, "must be true or false"},
 	{"policy: {bare_lf: maybe}\n", 9, 19, "must be one of: refuse, keep"},
 	{"policy: {bare_lf_keep_networks: nobody}\n", 0, 0, "no group nobody in networks"},
+	{"policy: {forwarders: relay.example}\n", 0, 0, "a bare name is not enough"},
+	{"policy: {forwarders: all}\nnetworks: {all: [10.0.0.0/8, 0.0.0.0/0]}\n", 0, 0,
+		"holds every address"},
+	{"policy: {forwarders: all}\nnetworks: {all: [\"::/0\"]}\n", 0, 0, "holds every address"},
+	{"policy: {trusted_sealers: [a.example, com]}\n", 9, 39, "is a top-level domain"},
+	{"policy: {trusted_sealers: [\"*.example\"]}\n", 9, 28, "is no domain name"},
+	{"policy: {trusted_sealers: a.example}\n", 9, 27, "must be a list of domain names"},
 	{"policy: 5\n", 9, 9, "must be a section"},
 	{"networks: {a: [10.0.0.0/33]}\n", 9, 16, "is no network"},
 	{"networks: [a]\n", 9, 11, "must be a mapping"},

@@ -1,5 +1,7 @@
 #include "gateway/policy/policy.h"
 
+#include "gateway/policy/policy_vouch.h"
+
 #include <stdio.h>
 
 const struct policy_config policy_config_default = {
@@ -32,20 +34,11 @@ static enum policy_action dmarc_action(
 	}
 }
 
-const char *policy_dmarc_disposition(
-	const struct policy_config *config, const struct auth_verdict *verdict)
-{
-	switch (dmarc_action(config, &verdict->dmarc)) {
-	case POLICY_REJECT: return "reject";
-	case POLICY_QUARANTINE: return "quarantine";
-	default: return "none";
-	}
-}
-
 static void decide(struct policy_decision *decision, enum policy_action action, const char *reason,
 	enum smtp_reply_id reply)
 {
-	*decision = (struct policy_decision){action, reason, smtp_reply_get(reply), ""};
+	*decision = (struct policy_decision){
+		.action = action, .reason = reason, .reply = smtp_reply_get(reply)};
 }
 
 static void set_text(struct policy_decision *decision, const char *format, struct bytes value)
@@ -110,14 +103,13 @@ static bool defers(const struct policy_config *config, const struct auth_verdict
 	       !has_dmarc(&verdict->dmarc) && !has_aligned_dkim_pass(verdict);
 }
 
-void policy_decide(const struct policy_config *config, const struct auth_verdict *verdict,
+/* What the mail deserves by itself, whoever vouches for it. */
+static void decide_alone(const struct policy_config *config, const struct auth_verdict *verdict,
 	struct policy_decision *decision)
 {
 	enum policy_action by_dmarc = dmarc_action(config, &verdict->dmarc);
 
-	if (refuses_multiple_from(config, &verdict->dmarc)) {
-		decide(decision, POLICY_REJECT, "multiple-from", SMTP_REPLY_MULTIPLE_FROM);
-	} else if (by_dmarc == POLICY_REJECT) {
+	if (by_dmarc == POLICY_REJECT) {
 		decide(decision, POLICY_REJECT, "dmarc", SMTP_REPLY_REFUSED);
 		set_text(decision, "Email rejected per DMARC policy for %.*s",
 			verdict->dmarc.from_domain);
@@ -131,5 +123,24 @@ void policy_decide(const struct policy_config *config, const struct auth_verdict
 		decide(decision, POLICY_QUARANTINE, "dmarc", SMTP_REPLY_OK);
 	} else {
 		decide(decision, POLICY_ACCEPT, "", SMTP_REPLY_OK);
+	}
+}
+
+void policy_decide(const struct policy_config *config, const struct ip_addr *client,
+	const struct auth_verdict *verdict, struct policy_decision *decision)
+{
+	if (refuses_multiple_from(config, &verdict->dmarc)) {
+		decide(decision, POLICY_REJECT, "multiple-from", SMTP_REPLY_MULTIPLE_FROM);
+		return;
+	}
+	decide_alone(config, verdict, decision);
+	if (decision->action == POLICY_ACCEPT)
+		return;
+	const char *by = policy_vouch(config, client, &verdict->arc);
+	if (by) {
+		decide(decision, POLICY_ACCEPT, by, SMTP_REPLY_OK);
+		decision->override = by;
+	} else if (decision->action == POLICY_REJECT && policy_vouch_may(config, &verdict->arc)) {
+		decide(decision, POLICY_DEFER, "dns", SMTP_REPLY_DNS_LATER);
 	}
 }

@@ -15,6 +15,11 @@ struct policy_config {
 		dmarc_on_reject;   /* what p=reject asks for is done as (RFC 9989 §7.4) */
 	bool spf_fail_rejects;     /* without DMARC: refuse SPF fail unless an aligned DKIM pass */
 	bool refuse_multiple_from; /* more than one author domain is refused */
+	/* Whose word spares mail what a DMARC or SPF fail would become; borrowed. */
+	const char *const *sealers; /* domains (d=), compared as a whole */
+	unsigned n_sealers;
+	const struct ip_cidr *forwarders;
+	unsigned n_forwarders;
 };
 extern const struct policy_config policy_config_default;
 
@@ -36,15 +41,13 @@ const char *policy_action_word(enum policy_action action);
 
 struct policy_decision {
 	enum policy_action action;
-	const char *reason; /* a stable token for logs: dmarc, spf, multiple-from, dns; "" for a
-			       plain accept */
+	const char *reason;   /* a stable token for logs: dmarc, spf, multiple-from, dns, or the
+				 override; "" for a plain accept */
+	const char *override; /* local policy that spared it: trusted-sealer, forwarder; NULL: none
+				 did */
 	const struct smtp_reply *reply; /* for REJECT and DEFER */
 	char text[POLICY_TEXT_MAX];     /* the reply's text; empty: its own */
 };
 
-void policy_decide(const struct policy_config *config, const struct auth_verdict *verdict,
-	struct policy_decision *decision);
-
-/* none, quarantine or reject: what DMARC alone makes of the mail here (`dmarc.disposition`). */
-const char *policy_dmarc_disposition(
-	const struct policy_config *config, const struct auth_verdict *verdict);
+void policy_decide(const struct policy_config *config, const struct ip_addr *client,
+	const struct auth_verdict *verdict, struct policy_decision *decision);
