@@ -113,7 +113,7 @@ static bool identities_done(const struct auth_mail *mail)
 /* All that a decision may stand on. */
 static bool main_done(const struct auth_mail *mail)
 {
-	return identities_done(mail) && arc_verifier_done(mail->arc) &&
+	return identities_done(mail) && arc_verifier_done(mail->arc) && pipeline_seal_done(mail) &&
 	       (!mail->dmarc || dmarc_eval_done(mail->dmarc));
 }
 
@@ -309,6 +309,7 @@ static void header_ended(struct auth_mail *mail, uint64_t now_us)
 	mail->header_us = now_us;
 	dkim_verifier_header_end(mail->dkim);
 	arc_verifier_header_end(mail->arc);
+	pipeline_seal_header_end(mail);
 }
 
 /* Takes what belongs to the header section off the front of *content, or finishes the section. */

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "auth/arc/arc_seal.h"
 #include "auth/crypto/crypto.h"
 #include "auth/dns/dns.h"
 #include "auth/dns/dns_cache.h"
@@ -31,6 +32,7 @@ struct auth_config {
 	 * waited for only so long, then they are temperror.
 	 */
 	uint32_t secondary_wait_ms;
+	bool hash_all; /* the bodies of unsigned mail too, for auth_mail_seal() */
 };
 extern const struct auth_config auth_config_default;
 
@@ -77,6 +79,12 @@ enum auth_feed auth_mail_content_end(struct auth_mail *mail, uint64_t now_us);
 
 /* The verdict, once every answer and job is in; NULL before. */
 const struct auth_verdict *auth_mail_verdict(struct auth_mail *mail);
+/*
+ * An ARC set to add to the mail, after the verdict, with octets from `arena`; the configuration has
+ * hash_all. Not ARC_SEAL_OK: nothing is to be added.
+ */
+enum arc_seal_refusal auth_mail_seal(const struct auth_mail *mail, const struct arc_seal_key *key,
+	struct arena *arena, struct arc_seal *seal);
 /*
  * A DMARC fail has no consequence here, for this reason, which lasts as long as the mail: the
  * verdict and its Authentication-Results say so from now on (dmarc.override).

@@ -48,8 +48,9 @@ struct auth_mail {
 	struct mailbox_domains from;
 	struct dkim_verifier *dkim;
 	struct arc_verifier *arc;
-	struct dmarc_eval *dmarc; /* NULL unless there is one author domain */
-	bool identified;          /* dmarc has been told of SPF and DKIM */
+	struct dkim_body_stream *whole_body; /* for a seal; NULL: none is to be made */
+	struct dmarc_eval *dmarc;            /* NULL unless there is one author domain */
+	bool identified;                     /* dmarc has been told of SPF and DKIM */
 
 	uint64_t linger_until_us; /* while in_lingering */
 	struct auth_link in_asking, in_waiting, in_lingering, in_ready;
@@ -104,6 +105,13 @@ void pipeline_dns_answer(
 /* --- pipeline_header.c: what is done with header fields --- */
 
 void pipeline_header_field(struct auth_mail *mail, const struct field *field);
+
+/* --- pipeline_seal.c --- */
+
+/* The header section is complete. */
+void pipeline_seal_header_end(struct auth_mail *mail);
+/* What a seal needs is there. */
+bool pipeline_seal_done(const struct auth_mail *mail);
 
 /* --- pipeline_verdict.c --- */
 

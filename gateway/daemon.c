@@ -26,6 +26,8 @@ static int build_privileged(struct daemon *d, struct text *why)
 	if (error == 0)
 		error = daemon_make_resolver(d, why);
 	if (error == 0)
+		error = sealer_init(&d->sealer, d->config, why);
+	if (error == 0)
 		error = daemon_make_workers(d, why);
 	if (error == 0) {
 		d->control = control_listen(d->config->control.socket, why);
@@ -111,6 +113,7 @@ static void take_down(struct daemon *d)
 		log_ring_fini(&d->workers[i]->log);
 		free(d->workers[i]);
 	}
+	sealer_fini(&d->sealer);
 	dns_cache_free(d->resolver.cache);
 	if (d->epoch_ready)
 		epoch_fini(&d->epoch);

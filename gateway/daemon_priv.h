@@ -2,6 +2,7 @@
 
 #include "gateway/daemon_access.h"
 #include "gateway/daemon_capture.h"
+#include "gateway/sealer.h"
 #include "gateway/settings.h"
 #include "gateway/threads.h"
 
@@ -21,6 +22,7 @@ struct daemon {
 	unsigned n_workers, n_running;
 	struct resolver_thread resolver;
 	struct spooler_thread spooler;
+	struct sealer_thread sealer;
 	struct filler_thread filler;
 	struct delivery_thread delivery;
 	struct relay_thread relay;

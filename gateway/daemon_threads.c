@@ -25,6 +25,7 @@ static const struct other others[] = {
 		offsetof(struct logger_thread, thread), offsetof(struct logger_thread, stop), 0},
 	OTHER("filler", filler, filler_thread),
 	OTHER("spooler", spooler, spooler_thread),
+	OTHER("sealer", sealer, sealer_thread),
 	{"relay", relay_main, offsetof(struct daemon, relay), offsetof(struct relay_thread, thread),
 		offsetof(struct relay_thread, stop), 0},
 	OTHER("delivery", delivery, delivery_thread),

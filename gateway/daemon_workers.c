@@ -130,6 +130,7 @@ static int add_listen(struct daemon *d, struct worker *worker, unsigned i,
 
 static int add_handoffs(struct daemon *d, struct worker *worker)
 {
+	const bool seals = d->sealer.signer != NULL;
 	const struct {
 		const char *name;
 		unsigned count, size;
@@ -144,10 +145,17 @@ static int add_handoffs(struct daemon *d, struct worker *worker)
 			&worker->to_spooler},
 		{"from_spooler", d->config->limits.mails, sizeof(struct spool_reply), &worker->bell,
 			&worker->from_spooler},
+		/* Only where mail is sealed: */
+		{"to_sealer", d->config->limits.mails, sizeof(struct mail *), &d->sealer.bell,
+			&worker->to_sealer},
+		{"sealed", d->config->limits.mails, sizeof(struct mail *), &d->spooler.bell,
+			&worker->sealed},
 	};
+	const unsigned n = sizeof(rings) / sizeof(rings[0]) - (seals ? 0 : 2);
 	int error = 0;
 
-	for (unsigned i = 0; error == 0 && i < sizeof(rings) / sizeof(rings[0]); i++) {
+	worker->seal_key = seals ? &d->sealer.key : NULL;
+	for (unsigned i = 0; error == 0 && i < n; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "%s%u", rings[i].name, worker->index);
@@ -169,6 +177,7 @@ static int add_auth(struct daemon *d, struct worker *worker)
 	ac.max_mails = config->limits.mails;
 	ac.max_header_bytes = config->limits.header_bytes;
 	ac.max_received = config->auth.max_received;
+	ac.hash_all = d->sealer.signer != NULL;
 	worker->epoch = epoch_reader_at(&d->epoch, worker->index);
 	return auth_engine_new(&ac, d->resolver.cache, worker->epoch, &worker->auth);
 }
@@ -224,8 +233,8 @@ int daemon_make_workers(struct daemon *d, struct text *why)
 			"io lcore: %s: limits in the configuration may ask for more memory "
 			"than there is",
 			strerror(-error));
-	d->resolver.workers = d->spooler.workers = d->workers;
-	d->resolver.n_workers = d->spooler.n_workers = d->n_workers;
+	d->resolver.workers = d->spooler.workers = d->sealer.workers = d->workers;
+	d->resolver.n_workers = d->spooler.n_workers = d->sealer.n_workers = d->n_workers;
 	d->resolver.epoch = &d->epoch;
 	return error;
 }
@@ -240,6 +249,8 @@ void daemon_join_workers_and_spool(struct daemon *d)
 	}
 	counters_register(&d->counters, resolver_counters(d->resolver.resolver));
 	counters_register(&d->counters, spool_log_counters(d->spooler.log));
+	if (d->sealer.signer)
+		counters_register(&d->counters, &d->sealer.counters.block);
 	counters_register(&d->counters, delivery_counters(d->delivery.delivery));
 	counters_register(&d->counters, delivery_backend_counters(d->delivery.delivery));
 	if (d->relay.relay)

@@ -26,6 +26,7 @@
 	X(GATEWAY_REJECTED, "mails_rejected", "mails refused by policy")                           \
 	X(GATEWAY_DEFERRED, "mails_deferred", "mails put off by policy")                           \
 	X(GATEWAY_SPOOL_FAILED, "spool_failed", "mails put off: the spool could not keep them")    \
+	X(GATEWAY_UNSEALED, "mails_unsealed", "mails not sealed with ARC: their chain forbids it") \
 	X(GATEWAY_ORPHANS, "mails_orphaned", "mails kept whose sender was gone before the reply")  \
 	X(GATEWAY_IMPATIENT, "verdicts_given_up", "verdicts taken with look-ups still open")       \
 	X(GATEWAY_QUESTIONS, "dns_questions", "questions sent to the resolver")                    \

@@ -1,6 +1,7 @@
 #include "gateway/mail.h"
 
 #include "gateway/mail_envelope.h"
+#include "gateway/mail_seal.h"
 #include "gateway/mail_trace.h"
 #include "gateway/session.h"
 
@@ -236,8 +237,7 @@ static void commit(struct mail *mail, const struct auth_verdict *verdict)
 	mail->auth = NULL;
 	mail->state = MAIL_COMMITTING;
 	worker->mails_out++;
-	/* Both rings hold as many as there are mails, so there is room. */
-	handoff_post(worker->to_spooler, &mail);
+	mail_seal_pass_on(mail);
 }
 
 static void refuse(struct mail *mail)

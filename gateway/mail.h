@@ -1,5 +1,6 @@
 #pragma once
 
+#include "auth/arc/arc_seal.h"
 #include "gateway/worker.h"
 
 /*
@@ -32,7 +33,10 @@ struct mail {
 	struct chunk_range *ranges;
 	unsigned n_ranges;
 	struct policy_decision decision;
-	bool gave_up; /* look-ups are no longer waited for */
+	struct arc_seal *seal;              /* to be signed on the way to the spooler; NULL: not */
+	enum arc_seal_refusal seal_refusal; /* why not */
+	char *seal_room;                    /* for its fields and those to prepend */
+	bool gave_up;                       /* look-ups are no longer waited for */
 };
 
 /* At MAIL FROM; NULL when mails, memory or evaluations are at their bound. */

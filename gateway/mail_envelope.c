@@ -1,6 +1,7 @@
 #include "gateway/mail_envelope.h"
 
 #include "auth/message/received.h"
+#include "gateway/mail_seal.h"
 #include "gateway/mail_trace.h"
 #include "gateway/session.h"
 
@@ -90,6 +91,7 @@ static bool make_trace(struct mail *mail)
 {
 	struct text text;
 
+	mail_seal_prepare(mail);
 	text_init(&text, mail->worker->scratch, MAIL_TRACE_MAX);
 	mail_trace_put(mail, &text);
 	mail->envelope.trace = arena_dup(&mail->arena, text_bytes(&text));

@@ -1,5 +1,6 @@
 #include "gateway/mail_trace.h"
 
+#include "gateway/mail_seal.h"
 #include "gateway/session.h"
 
 static const char *dkim_summary(const struct auth_verdict *verdict)
@@ -71,6 +72,7 @@ void mail_trace_put(const struct mail *mail, struct text *out)
 		text_printf(out, "decided: %s%s%s%s\n", policy_action_word(d->action),
 			d->reason[0] ? ", for " : "", d->reason,
 			d->override ? " (local policy)" : "");
+	mail_seal_tell(mail, out);
 }
 
 void mail_trace_keep(struct mail *mail, const char *end)

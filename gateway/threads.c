@@ -83,24 +83,29 @@ static void answer_mail(struct spooler_thread *self, struct spool_cookie cookie,
 	handoff_post(self->workers[cookie.word[1]]->from_spooler, &reply);
 }
 
-static unsigned take_mails(struct spooler_thread *self)
+static unsigned take_mails_of(struct spooler_thread *self, unsigned w, struct handoff *from)
 {
 	struct mail *mails[BURST];
+	unsigned n = from ? handoff_take(from, mails, BURST) : 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct spool_cookie cookie = {{(uintptr_t)mails[i], w}};
+		int error = spool_log_commit(self->log, &mails[i]->envelope, mails[i]->ranges,
+			mails[i]->n_ranges, cookie);
+
+		if (error)
+			answer_mail(self, cookie, error);
+	}
+	return n;
+}
+
+static unsigned take_mails(struct spooler_thread *self)
+{
 	unsigned total = 0;
 
-	for (unsigned w = 0; w < self->n_workers; w++) {
-		unsigned n = handoff_take(self->workers[w]->to_spooler, mails, BURST);
-
-		for (unsigned i = 0; i < n; i++) {
-			struct spool_cookie cookie = {{(uintptr_t)mails[i], w}};
-			int error = spool_log_commit(self->log, &mails[i]->envelope,
-				mails[i]->ranges, mails[i]->n_ranges, cookie);
-
-			if (error)
-				answer_mail(self, cookie, error);
-		}
-		total += n;
-	}
+	for (unsigned w = 0; w < self->n_workers; w++)
+		total += take_mails_of(self, w, self->workers[w]->to_spooler) +
+			 take_mails_of(self, w, self->workers[w]->sealed);
 	return total;
 }
 

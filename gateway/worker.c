@@ -98,6 +98,8 @@ void worker_fini(struct worker *worker)
 	handoff_free(worker->from_resolver);
 	handoff_free(worker->to_spooler);
 	handoff_free(worker->from_spooler);
+	handoff_free(worker->to_sealer);
+	handoff_free(worker->sealed);
 	chunk_pool_fini(&worker->chunks);
 	clients_fini(&worker->clients);
 	trace_ring_free(worker->traces);
@@ -323,6 +325,8 @@ unsigned worker_round(struct worker *worker)
 	run_timers(worker);
 	send_questions(worker);
 	handoff_ring(worker->to_spooler);
+	if (worker->to_sealer)
+		handoff_ring(worker->to_sealer);
 	return n + send_all(worker);
 }
 

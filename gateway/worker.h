@@ -102,8 +102,10 @@ struct worker {
 	struct doorbell bell;
 	struct handoff *to_resolver, *from_resolver;
 	struct handoff *to_spooler, *from_spooler;
-	unsigned dns_open;  /* questions on their way */
-	unsigned mails_out; /* mails at the spooler */
+	const struct arc_seal_key *seal_key; /* NULL: nothing is sealed, and these are not there */
+	struct handoff *to_sealer, *sealed;  /* mail by way of the sealer to the spooler */
+	unsigned dns_open;                   /* questions on their way */
+	unsigned mails_out;                  /* mails at the spooler */
 
 	struct log_ring log;
 	struct trace_ring *traces; /* recent mails; NULL: none are kept */

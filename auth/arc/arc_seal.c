@@ -23,7 +23,7 @@ const char *arc_seal_refusal_text(enum arc_seal_refusal refusal)
 	return texts[refusal];
 }
 
-static const char *cv_word(enum arc_cv cv)
+const char *arc_cv_word(enum arc_cv cv)
 {
 	return cv == ARC_CV_NONE ? "none" : cv == ARC_CV_PASS ? "pass" : "fail";
 }
@@ -184,7 +184,7 @@ static int put_seal(const struct arc_seal_key *key, const struct arc_seal *seal,
 	size_t start = out->len;
 
 	text_init(&tail, room, sizeof(room));
-	text_printf(&tail, "; cv=%s; d=%.*s; i=%u;\r\n\ts=%.*s; t=%llu", cv_word(seal->cv),
+	text_printf(&tail, "; cv=%s; d=%.*s; i=%u;\r\n\ts=%.*s; t=%llu", arc_cv_word(seal->cv),
 		BYTES_FMT(key->domain), seal->instance, BYTES_FMT(key->selector),
 		(unsigned long long)seal->now_unix_s);
 	text_printf(out, "ARC-Seal: a=%s;\r\n\tb=", dkim_signer_algorithm(key->signer));

@@ -14,6 +14,7 @@ struct dkim_signer;
  */
 
 enum arc_cv { ARC_CV_NONE, ARC_CV_PASS, ARC_CV_FAIL };
+const char *arc_cv_word(enum arc_cv cv);
 
 /* Whose seal; borrowed. */
 struct arc_seal_key {

@@ -4,6 +4,7 @@
 #include "gateway/control/config_report.h"
 #include "gateway/memory_plan.h"
 #include "gateway/policy/recipients.h"
+#include "gateway/signing_key.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -59,6 +60,21 @@ static bool check_access(const char *path, const char *key, const char *name, in
 	return false;
 }
 
+static bool check_seal(const char *path, const struct config *config)
+{
+	struct dkim_signer *signer = NULL;
+	char buffer[512];
+	struct text why;
+
+	text_init(&why, buffer, sizeof(buffer));
+	if (config->auth.seal_key && signing_key_load(config->auth.seal_key, &signer, &why) != 0) {
+		fprintf(stderr, "%s: auth.seal.key: %s\n", path, text_str(&why));
+		return false;
+	}
+	dkim_signer_free(signer);
+	return true;
+}
+
 static bool check_files(const char *path, const struct config *config)
 {
 	bool good = check_access(path, "spool.path", config->spool.path, R_OK | W_OK | X_OK);
@@ -66,6 +82,7 @@ static bool check_files(const char *path, const struct config *config)
 	good &= check_access(path, "dns.zone", config->dns.zone, R_OK);
 	if (!config->dns.zone && config->dns.n_forward == 0)
 		good &= check_access(path, "dns.root_key", config->dns.root_key, R_OK);
+	good &= check_seal(path, config);
 	return check_recipients(path, config) && good;
 }
 

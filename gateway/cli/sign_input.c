@@ -1,29 +1,22 @@
 #include "gateway/cli/sign_input.h"
 
 #include "gateway/cli/cli.h"
+#include "gateway/signing_key.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define KEY_FILE_MAX  16384
 #define INPUT_PORTION 65536
 
 int sign_input_key(const char *path, struct dkim_signer **signer)
 {
-	char pem[KEY_FILE_MAX];
-	FILE *file = fopen(path, "rbe");
-	if (!file)
-		return cli_fail(CLI_FILE, "%s: %s", path, strerror(errno));
-	size_t n = fread(pem, 1, sizeof(pem), file);
-	fclose(file);
-	int error = n < sizeof(pem) ? dkim_signer_new(bytes_of(pem, n), signer) : -EINVAL;
-	explicit_bzero(pem, sizeof(pem));
-	if (error == -ENOTSUP)
-		return cli_fail(CLI_FILE, "%s: neither RSA of 1024 bits or more nor Ed25519", path);
-	if (error < 0)
-		return cli_fail(CLI_FILE, "%s: no private key in PEM", path);
-	return CLI_OK;
+	char room[512];
+	struct text why;
+
+	text_init(&why, room, sizeof(room));
+	return signing_key_load(path, signer, &why) ? cli_fail(CLI_FILE, "%s", text_str(&why))
+						    : CLI_OK;
 }
 
 static int message_add(struct sign_message *message, struct bytes raw)

@@ -311,6 +311,9 @@ static void check_whole(struct config_reader *reader)
 		config_fail(reader, NULL, "delivery.retry_max is below retry_min");
 	check_group(reader, "policy.bare_lf_keep_networks", config->policy.bare_lf_keep_networks);
 	check_forwarders(reader);
+	if (!config->auth.seal_key != !config->auth.seal_domain ||
+		!config->auth.seal_key != !config->auth.seal_selector)
+		config_fail(reader, NULL, "auth.seal: key, domain and selector go together");
 }
 
 bool config_listen_is_kernel(const struct config_listen *listen)

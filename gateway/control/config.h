@@ -85,6 +85,7 @@ struct config {
 		uint32_t max_signatures, max_received;
 		uint32_t patience_ms; /* how long a verdict is waited for after the end of data */
 		bool body_tail;
+		const char *seal_key, *seal_domain, *seal_selector; /* all NULL: no ARC sealing */
 	} auth;
 
 	struct {

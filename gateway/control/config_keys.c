@@ -104,6 +104,14 @@ const struct config_key config_keys[] = {
 	NUMBER("auth.body_tail", CONFIG_BOOL, auth.body_tail, "false", 0, 1,
 		"Let a DKIM signature whose l= leaves a tail unsigned pass."),
 
+	PATHNAME("auth.seal.key", auth.seal_key, NULL,
+		"A private key (RSA or Ed25519, PEM); with it every accepted mail gets an ARC set "
+		"(RFC 8617) for whoever it is forwarded to. Signing is done by a thread of its "
+		"own."),
+	STRING("auth.seal.domain", auth.seal_domain, NULL, "The domain that seals, d=."),
+	STRING("auth.seal.selector", auth.seal_selector, NULL,
+		"Its selector, s=: the public key is at SELECTOR._domainkey.DOMAIN."),
+
 	CHOICE("policy.dmarc.on_reject", policy.dmarc_on_reject, "quarantine", on_rejects,
 		"What a DMARC fail under p=reject becomes (RFC 9989 section 7.4)."),
 	LIST("policy.trusted_sealers", CONFIG_LIST_SEALERS, false,

@@ -109,6 +109,7 @@ static const struct {
 	{"policy: {trusted_sealers: [a.example, com]}\n", 9, 39, "is a top-level domain"},
 	{"policy: {trusted_sealers: [\"*.example\"]}\n", 9, 28, "is no domain name"},
 	{"policy: {trusted_sealers: a.example}\n", 9, 27, "must be a list of domain names"},
+	{"auth: {seal: {key: k.pem, domain: a.example}}\n", 0, 0, "go together"},
 	{"policy: 5\n", 9, 9, "must be a section"},
 	{"networks: {a: [10.0.0.0/33]}\n", 9, 16, "is no network"},
 	{"networks: [a]\n", 9, 11, "must be a mapping"},

@@ -7,7 +7,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from labkit import lab, proc, senders, tap  # noqa: E402
+from labkit import lab, proc, seal, senders, tap, verify  # noqa: E402
 
 QUEUED = re.compile(r"250 2\.0\.0 Ok: queued as (\S+)")
 
@@ -69,11 +69,58 @@ def altered(here, domain):
     return text.replace(b"Pay 10 ", b"Pay 99 ")
 
 
+# The gateway seals as one of the senders, and trusts one of them as a sealer.
+CONFIG = {"auth": {"seal": {"key": "keys/rsa.pem", "domain": "plain.example",
+                            "selector": senders.SELECTORS["rsa"]}},
+          "policy": {"trusted_sealers": ["plain.example"]}}
+
+
+def arc_of(here, message):
+    with open(here.zone, encoding="utf-8") as f:
+        return verify.verify(f.read(), message)["arc"]
+
+
+def forwarded(here, domain, sealer):
+    """As from a mailing list: altered, so that its signature is broken, and sealed by the list."""
+    found = (f"Authentication-Results: list.example; arc=none; dmarc=pass header.from={domain}"
+             "\r\n").encode()
+    return seal.seal(found + altered(here, domain), f"{here.keys}/rsa.pem", sealer,
+                     senders.SELECTORS["rsa"], "list.example")
+
+
+def sealing(t, here):
+    before = here.dovecot.count("alice")
+    sent = Swaks(here, senders.message("plain.example"), "sender@plain.example",
+                 "alice@lab.example")
+    stored = here.dovecot.wait_for(before + 1, "alice")[-1]
+    arc = arc_of(here, stored)
+    t.equal((arc["result"], arc["chain_length"]), ("pass", 1), "the gateway's own seal is valid")
+    t.contains(here.gateway.tool("trace", "-c", here.gateway.config, sent.queue_id, check=False),
+               "sealed as set 1 of its ARC chain, cv=none", "the trace tells of it")
+
+    sent = Swaks(here, forwarded(here, "pass.example", "plain.example"), "list@plain.example",
+                 "alice@lab.example", source=senders.UNLISTED_IP)
+    t.ok(sent.queue_id, "a DMARC fail that a trusted sealer vouches for: taken", sent.log)
+    stored = here.dovecot.wait_for(before + 2, "alice")[-1]
+    for part in ("dmarc=fail", "(p=reject override=local_policy trusted-sealer)", "arc=pass"):
+        t.contains(results(stored), part, f"the mailbox shows {part}")
+    arc = arc_of(here, stored)
+    t.equal((arc["result"], arc["chain_length"]), ("pass", 2), "and its chain has grown by one set")
+    proc.wait_until(lambda: re.search(f"{sent.queue_id}: event=accept .*override=local_policy",
+                                      log_of(here)), 10, "the log tells of it",
+                    log=here.gateway.log)
+    sent = Swaks(here, forwarded(here, "pass.example", "none.example"), "list@plain.example",
+                 "alice@lab.example", source=senders.UNLISTED_IP)
+    t.ok(sent.refusal().startswith("550 5.7.1 "), "sealed by anybody else: refused", sent.log)
+
+
 def main():
-    with tap.Tests("first_mail", limit_s=180) as t, lab.temporary() as here:
+    with tap.Tests("first_mail", limit_s=240) as t, lab.temporary(CONFIG) as here:
         for server, algorithm in ((senders.GATEWAY_IP, "rsa"), (senders.GATEWAY_IP6, "rsa"),
                                   (senders.GATEWAY_IP, "ed25519")):
             passes_everything(t, here, server, algorithm)
+
+        sealing(t, here)
 
         before = here.dovecot.count("alice")
         sent = Swaks(here, altered(here, "none.example"), "sender@none.example",

@@ -1,0 +1,46 @@
+#include "gateway/mail_seal.h"
+
+static enum arc_seal_refusal prepare(struct mail *mail)
+{
+	struct worker *worker = mail->worker;
+	struct arc_seal *seal = ARENA_NEW(&mail->arena, struct arc_seal);
+
+	if (!seal)
+		return ARC_SEAL_NO_MEMORY;
+	enum arc_seal_refusal refusal =
+		auth_mail_seal(mail->auth, worker->seal_key, &mail->arena, seal);
+	if (refusal != ARC_SEAL_OK)
+		return refusal;
+	mail->seal_room =
+		arena_alloc(&mail->arena, arc_seal_room(seal) + mail->envelope.prepend.len, 1);
+	if (!mail->seal_room)
+		return ARC_SEAL_NO_MEMORY;
+	mail->seal = seal;
+	return ARC_SEAL_OK;
+}
+
+void mail_seal_prepare(struct mail *mail)
+{
+	if (!mail->worker->seal_key)
+		return;
+	mail->seal_refusal = prepare(mail);
+	if (!mail->seal)
+		worker_count(mail->worker, GATEWAY_UNSEALED);
+}
+
+void mail_seal_pass_on(struct mail *mail)
+{
+	/* These rings hold as many as there are mails, so there is room. */
+	handoff_post(mail->seal ? mail->worker->to_sealer : mail->worker->to_spooler, &mail);
+}
+
+void mail_seal_tell(const struct mail *mail, struct text *out)
+{
+	if (!mail->worker->seal_key)
+		return;
+	if (mail->seal)
+		text_printf(out, "sealed as set %u of its ARC chain, cv=%s\n", mail->seal->instance,
+			arc_cv_word(mail->seal->cv));
+	else
+		text_printf(out, "not sealed: %s\n", arc_seal_refusal_text(mail->seal_refusal));
+}
