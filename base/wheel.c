@@ -98,42 +98,59 @@ static bool next_slot(const struct wheel *w, unsigned *level, uint64_t *tick)
 	return false;
 }
 
-/* Moves the timers of a slot whose first tick is now: down a level, or to the expired. */
+/*
+ * Moves timers of a slot whose first tick is now: down a level, or to the expired. Not all of very
+ * many; the slot stays open then, and none that is left in it is due before its turn.
+ */
 static void open_slot(struct wheel *w, unsigned level)
 {
 	unsigned digit = (w->tick >> (level * WHEEL_SLOT_BITS)) & SLOT_MASK;
 	struct wheel_timer **head = &w->slots[level * WHEEL_SLOTS + digit];
+	struct wheel_timer *t = *head;
 
-	while (*head) {
-		struct wheel_timer *t = *head;
+	for (unsigned n = 0; t && n < WHEEL_MOVES; n++) {
+		struct wheel_timer *next = t->next;
 
-		unlink_timer(w, t);
+		__builtin_prefetch(next, 1);
 		place(w, t);
+		t = next;
 	}
+	*head = t;
+	if (t)
+		t->link = head;
+	else
+		w->occupied[level] &= ~(UINT64_C(1) << digit);
+	w->opening = t ? (uint8_t)(level + 1) : 0;
+}
+
+/* Goes on to the next slot up to `now` that holds anything. */
+static bool open_next(struct wheel *w, uint64_t now)
+{
+	unsigned level;
+	uint64_t tick;
+
+	if (!next_slot(w, &level, &tick) || tick > now) {
+		w->tick = now;
+		return false;
+	}
+	w->tick = tick;
+	open_slot(w, level);
+	return true;
 }
 
 struct wheel_timer *wheel_pop_expired(struct wheel *w, uint64_t now_us)
 {
 	uint64_t now = now_us >> WHEEL_TICK_SHIFT;
+	struct wheel_timer *t;
 
-	while (!w->expired && w->tick < now) {
-		unsigned level;
-		uint64_t tick;
-
-		if (!next_slot(w, &level, &tick) || tick > now) {
-			w->tick = now;
-			break;
-		}
-		w->tick = tick;
-		open_slot(w, level);
-	}
-	if (w->expired) {
-		struct wheel_timer *t = w->expired;
-
+	if (!w->expired && w->opening)
+		open_slot(w, w->opening - 1u);
+	while (!w->expired && !w->opening && w->tick < now && open_next(w, now))
+		;
+	t = w->expired;
+	if (t)
 		wheel_disarm(w, t);
-		return t;
-	}
-	return NULL;
+	return t;
 }
 
 uint64_t wheel_next_us(const struct wheel *w)
@@ -141,7 +158,7 @@ uint64_t wheel_next_us(const struct wheel *w)
 	unsigned level;
 	uint64_t tick;
 
-	if (w->expired)
+	if (w->expired || w->opening)
 		return 0;
 	return next_slot(w, &level, &tick) ? tick << WHEEL_TICK_SHIFT : UINT64_MAX;
 }

@@ -5,6 +5,9 @@
  *
  * A timer never fires early and fires at most one tick (1.024 ms) after its deadline, provided that
  * the wheel is asked. Timers come out in the order of their ticks; within a tick in no order.
+ *
+ * A million timers armed together lie in one slot, and moving them takes longer than anything else
+ * may wait: they are moved WHEEL_MOVES at a time, and are that much later.
  */
 #pragma once
 
@@ -15,7 +18,8 @@
 #define WHEEL_TICK_US    (1u << WHEEL_TICK_SHIFT)
 #define WHEEL_SLOT_BITS  6
 #define WHEEL_SLOTS      (1u << WHEEL_SLOT_BITS)
-#define WHEEL_LEVELS     9 /* 9 levels of 6 bits hold every 64-bit time in microseconds */
+#define WHEEL_LEVELS     9   /* 9 levels of 6 bits hold every 64-bit time in microseconds */
+#define WHEEL_MOVES      256 /* timers moved down a level in one call: some 20 us */
 
 /* Lies in the object it wakes; all zero is a disarmed timer. */
 struct wheel_timer {
@@ -33,6 +37,7 @@ struct wheel {
 	struct wheel_timer *expired;     /* due, not yet popped */
 	uint64_t occupied[WHEEL_LEVELS]; /* one bit a slot */
 	uint32_t armed;                  /* timers in the wheel */
+	uint8_t opening;                 /* the slot that is being moved: its level + 1; 0: none */
 	struct wheel_timer *slots[WHEEL_LEVELS * WHEEL_SLOTS];
 };
 
@@ -52,10 +57,13 @@ static inline bool wheel_armed(const struct wheel_timer *t)
 	return t->link != 0;
 }
 
-/* A timer whose deadline has come at `now_us`, disarmed, or NULL. Time never goes back. */
+/*
+ * A timer whose deadline has come at `now_us`, disarmed, or NULL: none is due, or many are to be
+ * moved first, and then wheel_next_us() is 0. Time never goes back.
+ */
 struct wheel_timer *wheel_pop_expired(struct wheel *w, uint64_t now_us);
 /*
- * No timer is due before this time, which may be a bound below the true one: 0 if one is due
+ * No timer is due before this time, which may be a bound below the true one: 0 if one may be due
  * already, UINT64_MAX if there is none.
  */
 uint64_t wheel_next_us(const struct wheel *w);

@@ -89,6 +89,64 @@ static void next_deadline_is_a_bound_that_leads_to_the_timer(void **state)
 	}
 }
 
+static uint64_t tick_of(uint64_t us)
+{
+	return us >> WHEEL_TICK_SHIFT;
+}
+
+/* What many connections opened together leave behind: one slot of a high level holds them all. */
+enum { CROWD = 20 * WHEEL_MOVES };
+
+static void a_crowd_is_moved_in_shares_and_keeps_its_order(void **state)
+{
+	static struct wheel_timer crowd[CROWD];
+	const uint64_t near_us = 299000000, spread_us = 4000000;
+	uint64_t seed = test_seed(4), last_tick = 0, now_us = 0;
+	unsigned fired = 0, pauses = 0;
+	struct wheel w;
+
+	(void)state;
+	wheel_init(&w, 0);
+	for (unsigned i = 0; i < CROWD; i++)
+		wheel_arm(&w, &crowd[i], near_us + test_random(&seed) % spread_us);
+	while (w.armed) {
+		struct wheel_timer *t = wheel_pop_expired(&w, now_us);
+
+		if (t) {
+			assert_true(t->deadline_us <= now_us);
+			assert_true(tick_of(t->deadline_us + WHEEL_TICK_US - 1) >= last_tick);
+			last_tick = tick_of(t->deadline_us + WHEEL_TICK_US - 1);
+			fired++;
+		} else if (wheel_next_us(&w) == 0) {
+			/* Meanwhile others come and go. */
+			wheel_disarm(&w, &crowd[test_random(&seed) % CROWD]);
+			pauses++;
+		} else {
+			now_us = wheel_next_us(&w);
+		}
+	}
+	assert_true(pauses >= CROWD / WHEEL_MOVES - 1);
+	assert_true(fired > CROWD / 2);
+	assert_true(now_us <= near_us + spread_us + WHEEL_TICK_US);
+	assert_true(wheel_next_us(&w) == UINT64_MAX);
+}
+
+static void a_crowd_that_is_due_at_once_comes_out_whole(void **state)
+{
+	static struct wheel_timer crowd[CROWD];
+	unsigned fired = 0;
+	struct wheel w;
+
+	(void)state;
+	wheel_init(&w, 0);
+	for (unsigned i = 0; i < CROWD; i++)
+		wheel_arm(&w, &crowd[i], 5000);
+	while (wheel_next_us(&w) <= 6000)
+		fired += wheel_pop_expired(&w, 6000) != NULL;
+	assert_int_equal(fired, CROWD);
+	assert_int_equal(w.armed, 0);
+}
+
 /* The reference: all timers in an array, asked one by one. */
 enum { TIMERS = 200, STEPS = 20000 };
 
@@ -99,11 +157,6 @@ struct model {
 	uint64_t now_us;
 	uint64_t seed;
 };
-
-static uint64_t tick_of(uint64_t us)
-{
-	return us >> WHEEL_TICK_SHIFT;
-}
 
 static bool model_is_due(const struct model *m, unsigned i)
 {
@@ -173,6 +226,8 @@ int main(void)
 		cmocka_unit_test(a_disarmed_timer_does_not_fire),
 		cmocka_unit_test(the_farthest_deadline_is_held),
 		cmocka_unit_test(next_deadline_is_a_bound_that_leads_to_the_timer),
+		cmocka_unit_test(a_crowd_is_moved_in_shares_and_keeps_its_order),
+		cmocka_unit_test(a_crowd_that_is_due_at_once_comes_out_whole),
 		cmocka_unit_test(agrees_with_a_sorted_list),
 	};
 
