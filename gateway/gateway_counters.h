@@ -31,6 +31,8 @@
 	X(GATEWAY_IMPATIENT, "verdicts_given_up", "verdicts taken with look-ups still open")       \
 	X(GATEWAY_QUESTIONS, "dns_questions", "questions sent to the resolver")                    \
 	X(GATEWAY_POLLS, "polls", "poll rounds")                                                   \
+	X(GATEWAY_ROUNDS_1MS, "rounds_over_1ms", "of those, that took 1 ms or longer")             \
+	X(GATEWAY_ROUNDS_10MS, "rounds_over_10ms", "of those, that took 10 ms or longer")          \
 	X(GATEWAY_SLEEPS, "sleeps", "times the lcore went to sleep")
 
 COUNTERS_DECLARE(gateway, GATEWAY_COUNTERS)

@@ -19,6 +19,10 @@ COUNTERS_DEFINE(gateway, GATEWAY_COUNTERS)
 #define SLEEP_MAX_US 100000
 /* Poll rounds between two looks at the kernel's sockets while the lcore is awake. */
 #define KERNEL_ROUNDS 16
+/* Poll rounds from there on are counted. */
+#define LONG_ROUND_US 1000
+/* Sessions whose time is up, in one poll round. */
+#define TIMEOUTS 64
 /* The true time is read again at most this often. */
 #define UNIX_TIME_STEP_US 1000
 
@@ -164,10 +168,22 @@ static void take_capture(struct worker *worker)
 /* --- one poll round -----------------------------------------------------------------------------
  */
 
+/* What kept everybody waiting: work of ours, or another thread on this CPU. */
+static void note_round(struct worker *worker, uint64_t us)
+{
+	if (us >= LONG_ROUND_US)
+		worker_count(worker, GATEWAY_ROUNDS_1MS);
+	if (us >= 10 * LONG_ROUND_US)
+		worker_count(worker, GATEWAY_ROUNDS_10MS);
+}
+
 static void read_clocks(struct worker *worker)
 {
 	uint64_t now = clock_fast_us(&worker->clock);
 
+	if (!worker->slept)
+		note_round(worker, now - worker->now_us);
+	worker->slept = false;
 	if (worker->now_unix_us == 0 || now - worker->unix_read_us >= UNIX_TIME_STEP_US) {
 		worker->now_unix_us = clock_unix_us();
 		worker->unix_read_us = now;
@@ -272,8 +288,12 @@ static void run_timers(struct worker *worker)
 {
 	struct wheel_timer *timer;
 
-	while ((timer = wheel_pop_expired(&worker->wheel, worker->now_us)) != NULL)
+	for (unsigned n = 0; n < TIMEOUTS; n++) {
+		timer = wheel_pop_expired(&worker->wheel, worker->now_us);
+		if (!timer)
+			break;
 		session_timeout(WHEEL_OWNER(timer, struct session, timer));
+	}
 }
 
 static unsigned receive(struct worker *worker)
@@ -377,6 +397,7 @@ static void sleep_until_work(struct worker *worker)
 	worker_count(worker, GATEWAY_SLEEPS);
 	doorbell_wait(&worker->bell, worker->fds, worker->n_fds, us);
 	worker->kernel_rounds = 0;
+	worker->slept = true;
 }
 
 /*
@@ -430,6 +451,7 @@ void worker_run(struct worker *worker)
 	unsigned idle = 0;
 
 	clock_fast_init(&worker->clock);
+	worker->slept = true; /* there was no round before the first */
 	read_clocks(worker);
 	wheel_init(&worker->wheel, worker->now_us);
 	for (;;) {

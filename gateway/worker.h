@@ -85,6 +85,7 @@ struct worker {
 	unsigned n_fds;
 	bool fdless_device;         /* one of the devices has nothing to poll */
 	struct kernel_port *kernel; /* senders on this machine; NULL: none */
+	bool slept;                 /* since the last round */
 	unsigned kernel_rounds;
 
 	struct auth_engine *auth;
