@@ -177,6 +177,11 @@ unsigned net_tx_waiting(const struct net *net)
 	return net->n_tx;
 }
 
+bool net_tx_crowded(const struct net *net)
+{
+	return net->n_tx >= NET_MAX_TX / 2;
+}
+
 bool net_is_local(const struct net *net, const struct ip_addr *addr)
 {
 	for (unsigned i = 0; i < net->config.n_addresses; i++) {

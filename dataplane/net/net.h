@@ -115,6 +115,8 @@ void net_set_access(struct net *net, const struct access_table *table);
 
 /* Frames on the transmit list. */
 unsigned net_tx_waiting(const struct net *net);
+/* The device takes less than is sent: half of the list is for what connections have to say. */
+bool net_tx_crowded(const struct net *net);
 
 /* Neighbour time-outs and probes; returns the next time it wants to be called, UINT64_MAX if never.
  */

@@ -166,8 +166,10 @@ static void bounds_the_transmit_list(void **state)
 	(void)state;
 	mock_init(&m);
 	meet_peers();
-	for (unsigned i = 0; i < NET_MAX_TX + 5; i++)
+	for (unsigned i = 0; i < NET_MAX_TX + 5; i++) {
+		assert_int_equal(net_tx_crowded(m.net), i >= NET_MAX_TX / 2);
 		send_segment(MOCK_OUR4, PEER4, 0, 40);
+	}
 	assert_int_equal(net_tx_waiting(m.net), NET_MAX_TX);
 	assert_int_equal(mock_count(&m, NET_TX_FULL), 5);
 	assert_int_equal(m.live, NET_MAX_TX);

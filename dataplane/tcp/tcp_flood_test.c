@@ -128,6 +128,24 @@ static void data_behind_a_lost_segment_waits_for_its_cookie(void **state)
 	rig_fini(&r);
 }
 
+/* A flood of replies would push out what open connections have to say. */
+static void cookies_yield_where_the_device_takes_no_more(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, NULL, 4096);
+	flood(&r, 100);
+	r.w.nets[1].crowded = true;
+	rig_syn(&r, ALL);
+	assert_int_equal(r.count, 0);
+	assert_int_equal(rig_counted(&r, TCP_N_COOKIES_UNSENT), 1);
+	r.w.nets[1].crowded = false;
+	rig_open(&r, ALL);
+	assert_int_equal(rig_counted(&r, TCP_N_COOKIES_ACCEPTED), 1);
+	rig_fini(&r);
+}
+
 static void cookies_end_with_the_flood_and_not_before(void **state)
 {
 	struct rig r;
@@ -302,6 +320,7 @@ int main(void)
 		cmocka_unit_test(old_cookie_is_not_taken),
 		cmocka_unit_test(lost_third_ack_under_cookies_does_not_hang),
 		cmocka_unit_test(data_behind_a_lost_segment_waits_for_its_cookie),
+		cmocka_unit_test(cookies_yield_where_the_device_takes_no_more),
 		cmocka_unit_test(cookies_end_with_the_flood_and_not_before),
 		cmocka_unit_test(reminders_are_bounded),
 		cmocka_unit_test(full_table_ignores_syns),

@@ -75,6 +75,10 @@ static void answer_with_cookie(const struct tcp_listener *listener, struct tcp_i
 	struct tcp_reminder_entry e = {.tuple = in->tuple, .irs = in->h.seq, .has = TCP_HAS_MSS};
 	struct tcp_cookie offer = {.mss = in->h.mss};
 
+	if (net_tx_crowded(stack->net)) { /* as if the SYN had been lost; who means it asks again */
+		tcp_count(stack, TCP_N_COOKIES_UNSENT);
+		return;
+	}
 	if (!(in->h.has & TCP_HAS_MSS))
 		offer.mss = ip_addr_is_v4(&in->tuple.peer) ? 536 : 1220;
 	if (in->h.has & TCP_HAS_TS) { /* without timestamps there is no place for the rest */

@@ -193,6 +193,11 @@ uint16_t net_mss(const struct net *net, const struct ip_addr *peer)
 	return net->mss;
 }
 
+bool net_tx_crowded(const struct net *net)
+{
+	return net->crowded;
+}
+
 int net_can_open(const struct net *net, const struct ip_addr *peer)
 {
 	(void)peer;

@@ -27,6 +27,7 @@ struct net {
 	struct ip_addr addr;
 	uint16_t mss;
 	int cannot_open; /* what net_can_open() says */
+	bool crowded;    /* what net_tx_crowded() says */
 	uint64_t sent;
 };
 
