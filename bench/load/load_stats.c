@@ -50,8 +50,18 @@ static void put_us(uint64_t us, FILE *out)
 		fprintf(out, "%7.1f s ", (double)us / 1e6);
 }
 
-void load_progress_print(struct load_progress *p, const struct load_stats *stats, uint64_t start_us,
-	uint64_t now_us, FILE *out)
+static void put_second(const struct histogram *h, FILE *out)
+{
+	if (h->count == 0)
+		return;
+	fputs("  p50", out);
+	put_us(histogram_percentile(h, 50), out);
+	fputs("  p99", out);
+	put_us(histogram_percentile(h, 99), out);
+}
+
+void load_progress_print(const struct load_progress *p, const struct load_stats *stats,
+	uint64_t start_us, uint64_t now_us, FILE *out)
 {
 	double seconds = (double)(now_us - p->at_us) / 1e6;
 
@@ -66,13 +76,15 @@ void load_progress_print(struct load_progress *p, const struct load_stats *stats
 		fprintf(out, ", %.0f noops/s", (double)(stats->noops - p->noops) / seconds);
 	if (stats->syns)
 		fprintf(out, ", %.0f SYNs/s", (double)(stats->syns - p->syns) / seconds);
-	if (p->mail.count) {
-		fputs("  p50", out);
-		put_us(histogram_percentile(&p->mail, 50), out);
-		fputs("  p99", out);
-		put_us(histogram_percentile(&p->mail, 99), out);
-	}
+	put_second(p->mail.count ? &p->mail : &p->noop, out);
 	fputc('\n', out);
+}
+
+void load_progress_next(struct load_progress *p, struct load_stats *stats, uint64_t now_us)
+{
+	if (p->noop.count)
+		stats->noop_p99_us[stats->n_noop_p99++ % LOAD_SECONDS_MAX] =
+			(uint32_t)histogram_percentile(&p->noop, 99);
 	*p = (struct load_progress){.at_us = now_us,
 		.accepted = stats->accepted,
 		.n_errors = stats->n_errors,
@@ -177,6 +189,13 @@ void load_report_table(
 	fprintf(out, "  %llu connections open, %llu greeted, %llu ended by 421, %llu errors\n",
 		(unsigned long long)stats->connected, (unsigned long long)stats->greeted,
 		(unsigned long long)stats->said_421, (unsigned long long)stats->n_errors);
+	if (stats->sessions_begun)
+		fprintf(out,
+			"  %llu of %llu sessions done, %.2f %% within %llu s of the first try\n",
+			(unsigned long long)stats->sessions_done,
+			(unsigned long long)stats->sessions_begun,
+			100 * (double)stats->sessions_in_time / (double)stats->sessions_begun,
+			(unsigned long long)(LOAD_SESSION_US / 1000000));
 	if (options->idle)
 		fprintf(out, "  %u of %u sessions held, at most %u\n", stats->held, options->idle,
 			stats->held_peak);
@@ -212,6 +231,17 @@ static void json_times(const struct load_stats *stats, FILE *out)
 		between = ",";
 	}
 	fputs("}", out);
+}
+
+static void json_seconds(const struct load_stats *stats, FILE *out)
+{
+	unsigned n = stats->n_noop_p99 < LOAD_SECONDS_MAX ? stats->n_noop_p99 : LOAD_SECONDS_MAX;
+
+	fputs(",\"noop_p99_us\":[", out);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(out, "%s%u", i ? "," : "",
+			stats->noop_p99_us[(stats->n_noop_p99 - n + i) % LOAD_SECONDS_MAX]);
+	fputc(']', out);
 }
 
 static void json_counts(const struct load_stats *stats, FILE *out)
@@ -267,13 +297,16 @@ void load_report_json(const struct load_stats *stats, const struct load_options 
 	fprintf(out,
 		"\"connected\":%llu,\"greeted\":%llu,\"said_421\":%llu,\"failed\":%llu,"
 		"\"held\":%u,\"held_peak\":%u,\"noops\":%llu,\"syns\":%llu,\"syn_answers\":%llu,"
+		"\"sessions_begun\":%llu,\"sessions_done\":%llu,\"sessions_in_time\":%llu,"
 		"\"gave_up\":%s,",
 		(unsigned long long)stats->connected, (unsigned long long)stats->greeted,
 		(unsigned long long)stats->said_421, (unsigned long long)stats->n_errors,
 		stats->held, stats->held_peak, (unsigned long long)stats->noops,
 		(unsigned long long)stats->syns, (unsigned long long)stats->syn_answers,
-		stats->gave_up ? "true" : "false");
+		(unsigned long long)stats->sessions_begun, (unsigned long long)stats->sessions_done,
+		(unsigned long long)stats->sessions_in_time, stats->gave_up ? "true" : "false");
 	json_times(stats, out);
+	json_seconds(stats, out);
 	json_counts(stats, out);
 	fputs(",\"stack\":{", out);
 	transport->ops->counters(transport, json_counter, &list);

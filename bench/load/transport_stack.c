@@ -22,9 +22,6 @@
 #define IDLE_ROUNDS  64u
 #define NAP_US       50u
 #define SLEEP_MAX_US 100000u
-/* An answer to a flood may take what a connection needs: no more than this at once. */
-#define FLOOD_BURST 64u
-
 struct stack_conn {
 	struct tcp_conn *tcp;
 	void *user;
@@ -249,6 +246,7 @@ static void stack_flush(struct transport *t, uint64_t now_us)
 		s->idle = 0;
 }
 
+/* Connections go first: what they send would be dropped behind more SYNs than the device takes. */
 static unsigned stack_flood(struct transport *t, unsigned n, uint64_t now_us)
 {
 	struct transport_stack *s = self_of(t);
@@ -256,7 +254,8 @@ static unsigned stack_flood(struct transport *t, unsigned n, uint64_t now_us)
 	struct net_route route = {.peer = s->options->server};
 	unsigned sent;
 
-	n = n < FLOOD_BURST ? n : FLOOD_BURST;
+	if (net_tx_waiting(lcore_net(s->lcore)) > 0)
+		return 0;
 	for (sent = 0; sent < n; sent++) {
 		struct pkt *pkt = pool->alloc(pool);
 

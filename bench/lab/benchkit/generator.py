@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 
 from labkit.gateway import build_dir
 from labkit.proc import LabError
@@ -13,11 +14,43 @@ from . import machine
 SPARE_S = 60
 
 
+def binary():
+    path = os.path.join(build_dir(), "bench", "postern-load")
+    if not os.path.exists(path):
+        raise LabError(f"there is no {path}", "build it first: make")
+    return path
+
+
+def result_of(out, code, said, argv):
+    try:
+        result = json.loads(out)
+    except json.JSONDecodeError as error:
+        raise LabError(f"postern-load failed ({code}): {said.strip()}",
+                       "run that by hand: " + " ".join(argv)) from error
+    result["exit"] = code
+    return result
+
+
+def follow(where, progress, *, seconds, extra):
+    """Runs it over shared memory, and hands on each line that it says of its progress."""
+    argv = [binary(), "--json", "-", "--time", str(seconds), *extra, *where]
+    with machine.on_cpu(machine.cpus()[1]), tempfile.TemporaryFile("w+") as out:
+        running = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE,
+                                   text=True)
+        last = ""
+        try:
+            for last in running.stderr:
+                progress(last.rstrip())
+            running.wait()
+        finally:
+            running.kill()
+            running.wait()
+        out.seek(0)
+        return result_of(out.read(), running.returncode, last, argv)
+
+
 def run(where, under=(), *, seconds, warmup=1, connections=32, mails=1000, folder=None, extra=()):
-    binary = os.path.join(build_dir(), "bench", "postern-load")
-    if not os.path.exists(binary):
-        raise LabError(f"there is no {binary}", "build it first: make")
-    argv = [*under, binary, "--quiet", "--json", "-", "--time", str(seconds + warmup),
+    argv = [*under, binary(), "--quiet", "--json", "-", "--time", str(seconds + warmup),
             "--warmup", str(warmup), "--connections", str(connections), "--mails", str(mails),
             "--helo", "out.pass.example", "--from", "sender@pass.example", *extra, *where]
     if folder:
@@ -25,10 +58,4 @@ def run(where, under=(), *, seconds, warmup=1, connections=32, mails=1000, folde
     with machine.on_cpu(machine.cpus()[1]):
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=seconds + warmup + SPARE_S, check=False)
-    try:
-        result = json.loads(done.stdout)
-    except json.JSONDecodeError as error:
-        raise LabError(f"postern-load failed ({done.returncode}): {done.stderr.strip()}",
-                       "run that by hand: " + " ".join(argv)) from error
-    result["exit"] = done.returncode
-    return result
+    return result_of(done.stdout, done.returncode, done.stderr, argv)
