@@ -41,7 +41,8 @@ void pipeline_harness_fini(struct pipeline_harness *h)
 static void answer(struct pipeline_harness *h, const struct asked *asked)
 {
 	const struct dns_answer *found =
-		dns_zone_answer(h->zone, &auth_dns_parsers, &asked->question);
+		h->failing == DNS_OK ? dns_zone_answer(h->zone, &auth_dns_parsers, &asked->question)
+				     : dns_answer_failure(h->failing);
 
 	if (!found)
 		abort();

@@ -15,6 +15,7 @@ struct pipeline_harness {
 	struct auth_engine *engine;
 	size_t portion; /* octets fed at once; 0: all */
 	enum pipeline_order order;
+	enum dns_outcome failing; /* what becomes of every question; DNS_OK: the zone answers */
 	uint64_t now_us;
 	unsigned questions; /* carried out */
 };

@@ -265,6 +265,30 @@ static void a_failed_look_up_is_temporary_only_where_it_matters(void **state)
 	}
 }
 
+/* Time-out, failure, or refused by DNSSEC: what would have been there is not known. */
+static void no_kind_of_failure_is_a_verdict(void **state)
+{
+	static const enum dns_outcome outcomes[] = {DNS_SERVFAIL, DNS_TIMEOUT, DNS_BOGUS};
+	struct auth_envelope envelope = usual_envelope();
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+		struct pipeline_harness h;
+		struct auth_mail *mail;
+		start(&h, zone);
+		h.failing = outcomes[i];
+		const struct auth_verdict *verdict = verdict_of(&h, &envelope, signed_mail, &mail);
+		assert_true(verdict->temporary);
+		assert_int_equal(verdict->spf.result, AUTH_TEMPERROR);
+		assert_int_equal(verdict->helo.result, AUTH_TEMPERROR);
+		assert_int_equal(verdict->iprev.result, AUTH_TEMPERROR);
+		assert_int_equal(verdict->dmarc.result, AUTH_TEMPERROR);
+		assert_int_equal(verdict->dkim[0].result, AUTH_TEMPERROR);
+		auth_mail_end(mail);
+		pipeline_harness_fini(&h);
+	}
+}
+
 /* --- questions --- */
 
 static bool next_is(struct pipeline_harness *h, uint16_t type, const char *name)
@@ -630,6 +654,7 @@ int main(void)
 		cmocka_unit_test(the_null_sender_is_judged_by_its_helo),
 		cmocka_unit_test(only_one_author_domain_is_evaluated),
 		cmocka_unit_test(a_failed_look_up_is_temporary_only_where_it_matters),
+		cmocka_unit_test(no_kind_of_failure_is_a_verdict),
 		cmocka_unit_test(look_ups_start_as_early_as_the_bytes_allow),
 		cmocka_unit_test(a_mail_asks_the_same_question_once),
 		cmocka_unit_test(cached_answers_need_no_question),
