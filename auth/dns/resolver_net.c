@@ -88,6 +88,9 @@ static int set_options(
 		{"module-config:", "iterator", !config->root_key},
 		/* Who forwards decides what is answered: a resolver on this host, private zones. */
 		{"do-not-query-localhost:", "no", forward},
+		/* Where everything goes through a few servers, one that was down must be asked
+		 * again soon after it is back. */
+		{"infra-keep-probing:", "yes", forward},
 		{"unblock-lan-zones:", "yes", forward},
 	};
 

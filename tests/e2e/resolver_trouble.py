@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """A name server that is late, cut, silent or lying, under load: the right verdict or 4xx, never a false one;
-nobody else waits for it; and once it is well, so are we."""
+nobody else waits for it; and once it is well, so are we. With --outage S instead: after S seconds without any
+answer mail is taken again soon after the name server is back."""
 
+import argparse
 import asyncio
 import os
 import re
@@ -151,11 +153,29 @@ def when_well_again(t, here, server):
     t.equal(until_right(here, "d1001.fine.example", False), None, "after the silence: the right verdict")
 
 
+def after_an_outage(t, here, server, outage_s):
+    """New names all the time, as mail brings them: the server is given up in the end, and found again."""
+    server.dead = True
+    end, n = time.monotonic() + outage_s, 1
+    while time.monotonic() < end:
+        replies = asyncio.run(load(here, [(f"d{n + i}.fine.example", True) for i in range(DOMAINS)]))[0]
+        if not all(reply.startswith(LATER) for reply in replies):
+            t.equal(replies, [], "during the outage: 451")
+        n += DOMAINS
+    server.dead = False
+    t.equal(until_right(here, f"d{n}.fine.example", True), None, f"after an outage of {outage_s} s mail is taken")
+
+
 def main():
-    with tap.Tests("resolver_trouble", limit_s=400) as t, TroubleDns() as server:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--outage", type=int, metavar="S")
+    outage_s = parser.parse_args().outage
+    with tap.Tests("resolver_trouble", limit_s=400 + 2 * (outage_s or 0)) as t, TroubleDns() as server:
         SETTINGS["dns"]["forward"] = [f"127.0.0.1@{server.port}"]
         with lab.temporary(SETTINGS, dns="forward") as here:
             t.equal(until_right(here, KNOWN, True), None, "a domain without trouble passes")
+            if outage_s:
+                return after_an_outage(t, here, server, outage_s)
             under_load(t, here)
             when_all_is_silent(t, here, server)
             when_well_again(t, here, server)
