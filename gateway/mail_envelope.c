@@ -38,7 +38,10 @@ static bool make_recipients(struct mail *mail)
 						  recipients_postmaster(mail->worker->recipients));
 		if (mail->decision.action == POLICY_QUARANTINE && !r->user)
 			to[i].flags = SPOOL_RCPT_QUARANTINE;
-		if (!to[i].address.data)
+		to[i].notify = r->notify;
+		if (r->orcpt.len > 0)
+			to[i].orcpt = arena_dup(&mail->arena, r->orcpt);
+		if (!to[i].address.data || (r->orcpt.len > 0 && !to[i].orcpt.data))
 			return false;
 	}
 	mail->envelope.recipients = to;
@@ -147,6 +150,10 @@ static uint32_t envelope_flags(const struct mail *mail, const struct auth_verdic
 		flags |= SPOOL_MAIL_BARE_EOL;
 	if (is_authentic(mail, verdict))
 		flags |= SPOOL_MAIL_SENDER_AUTHENTIC;
+	if (smtp->transaction.ret == DSN_RET_FULL)
+		flags |= SPOOL_MAIL_RET_FULL;
+	if (smtp->transaction.ret == DSN_RET_HDRS)
+		flags |= SPOOL_MAIL_RET_HDRS;
 	return flags;
 }
 
@@ -160,8 +167,9 @@ bool mail_envelope_make(struct mail *mail, const struct auth_verdict *verdict)
 	e->flags = envelope_flags(mail, verdict);
 	e->reverse_path =
 		arena_dup(&mail->arena, mail->session->smtp.transaction.reverse_path.address);
+	e->envid = arena_dup(&mail->arena, mail->session->smtp.transaction.envid);
 	e->quarantine_prepend = BYTES("X-Postern-Quarantine: yes\r\n");
-	return e->reverse_path.data && make_ranges(mail) && make_recipients(mail) &&
-	       make_cuts(mail) && make_prepend(mail, verdict) && make_trace(mail) &&
-	       make_client(mail, verdict);
+	return e->reverse_path.data && e->envid.data && make_ranges(mail) &&
+	       make_recipients(mail) && make_cuts(mail) && make_prepend(mail, verdict) &&
+	       make_trace(mail) && make_client(mail, verdict);
 }

@@ -59,7 +59,7 @@ struct spool_reply {
 #define WORKER_SCRATCH 16384
 
 /* Blocks for what the commit record says: recipients, fields to prepend, ranges. */
-#define WORKER_MAIL_BLOCK      32768
+#define WORKER_MAIL_BLOCK      49152
 #define WORKER_BLOCKS_PER_MAIL 2
 
 /* Blocks of ARENA_BLOCK_SIZE for the envelopes that sessions gather: one each, and some for large

@@ -2,6 +2,7 @@
 
 #include "gateway/control/config_priv.h"
 #include "gateway/control/config_value.h"
+#include "spool/relay/relay.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -297,6 +298,20 @@ static void check_forwarders(struct config_reader *reader)
 				"policy.forwarders: the group %s holds every address", group);
 }
 
+/* A password must not go over a line that anybody can read (RFC 4954 §4). */
+static void check_relay(struct config_reader *reader)
+{
+	const struct config *config = reader->config;
+
+	if (config->relay.user && config->relay.tls != RELAY_TLS_REQUIRE)
+		config_fail(reader, NULL,
+			"relay.user: a password is only sent by TLS; set relay.tls: require");
+	if (config->relay.user && !config->relay.password_file)
+		config_fail(reader, NULL, "relay.user: relay.password_file is missing");
+	if (config->relay.user && !config->relay.url)
+		config_fail(reader, NULL, "relay.user: there is no relay.url to send it to");
+}
+
 static void check_whole(struct config_reader *reader)
 {
 	struct config *config = reader->config;
@@ -309,6 +324,7 @@ static void check_whole(struct config_reader *reader)
 		config_fail(reader, NULL, "dns: give forward or zone, not both");
 	if (config->delivery.retry_max_s < config->delivery.retry_min_s)
 		config_fail(reader, NULL, "delivery.retry_max is below retry_min");
+	check_relay(reader);
 	check_group(reader, "policy.bare_lf_keep_networks", config->policy.bare_lf_keep_networks);
 	check_forwarders(reader);
 	if (!config->auth.seal_key != !config->auth.seal_domain ||

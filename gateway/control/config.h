@@ -117,7 +117,7 @@ struct config {
 		const char *path;
 		enum config_durability durability;
 		uint64_t max_bytes, max_messages, segment_bytes, memory_bytes;
-		uint32_t dead_keep_s, done_sync_ms;
+		uint32_t dead_keep_s, done_sync_ms, report_s;
 	} spool;
 
 	struct {
@@ -126,7 +126,8 @@ struct config {
 			unsigned connections;
 		} backends[CONFIG_MAX_BACKENDS];
 		unsigned n_backends;
-		uint32_t retry_min_s, retry_max_s, expire_s, connect_timeout_ms, reply_timeout_ms;
+		uint32_t retry_min_s, retry_max_s, expire_s, warn_s, connect_timeout_ms,
+			reply_timeout_ms;
 	} delivery;
 
 	struct {

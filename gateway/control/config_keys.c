@@ -192,6 +192,9 @@ const struct config_key config_keys[] = {
 		"new mail; what is lost with it in a crash is delivered twice."),
 	NUMBER("spool.dead_keep", CONFIG_SECONDS, spool.dead_keep_s, "30d", 1, 31536000,
 		"How long a mail is kept that could neither be delivered nor bounced."),
+	NUMBER("spool.report", CONFIG_SECONDS, spool.report_s, "1d", 0, 2592000,
+		"How often postmaster is told of mail that is dead or on hold, if there is any; 0: "
+		"never."),
 
 	LIST("delivery.backends", CONFIG_LIST_BACKENDS, true,
 		"backends:\n  - lmtp: unix:/run/dovecot/lmtp\n    connections: 4\n",
@@ -202,6 +205,9 @@ const struct config_key config_keys[] = {
 		"Longest wait."),
 	NUMBER("delivery.expire", CONFIG_SECONDS, delivery.expire_s, "5d", 60, 2592000,
 		"After this a temporary failure counts as permanent."),
+	NUMBER("delivery.warn", CONFIG_SECONDS, delivery.warn_s, "4h", 0, 2592000,
+		"After this the sender is told, once, that its mail is late (where there is a relay, "
+		"and unless it asked not to be); 0: never."),
 	NUMBER("delivery.connect_timeout", CONFIG_MILLIS, delivery.connect_timeout_ms, "5s", 100,
 		300000, "Connecting to a backend."),
 	NUMBER("delivery.reply_timeout", CONFIG_MILLIS, delivery.reply_timeout_ms, "5m", 1000,

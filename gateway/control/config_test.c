@@ -116,6 +116,9 @@ static const struct {
 	{"authserv_id: [a]\n", 9, 14, "must be one value"},
 	{"dns: {forward: [1.2.3.4@99999]}\n", 9, 17, "is no resolver"},
 	{"recipients: {file: \"a b\"}\n", 9, 20, "printable text without blanks"},
+	{"relay: {url: \"smtp://r\", user: u, password_file: p}\n", 0, 0, "set relay.tls: require"},
+	{"relay: {url: \"smtp://r\", user: u, tls: require}\n", 0, 0, "password_file is missing"},
+	{"relay: {user: u, password_file: p, tls: require}\n", 0, 0, "no relay.url"},
 	{"authserv_id: [\n", 10, 1, "not YAML"},
 };
 

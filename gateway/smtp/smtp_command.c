@@ -45,8 +45,10 @@ static bool is_value_octet(int c)
 }
 
 /* SIZE has at most 20 digits (RFC 1870 §3). */
-static enum smtp_syntax take_size(struct smtp_mail_arguments *mail, struct bytes value)
+static enum smtp_syntax take_size(void *arguments, struct bytes value)
 {
+	struct smtp_mail_arguments *mail = arguments;
+
 	if (mail->has_size || value.len > 20)
 		return SMTP_SYNTAX_BAD;
 	mail->has_size = true;
@@ -61,8 +63,10 @@ static enum smtp_syntax take_size(struct smtp_mail_arguments *mail, struct bytes
 }
 
 /* BODY (RFC 6152 §3). */
-static enum smtp_syntax take_body(struct smtp_mail_arguments *mail, struct bytes value)
+static enum smtp_syntax take_body(void *arguments, struct bytes value)
 {
+	struct smtp_mail_arguments *mail = arguments;
+
 	if (mail->has_body)
 		return SMTP_SYNTAX_BAD;
 	mail->has_body = true;
@@ -71,15 +75,65 @@ static enum smtp_syntax take_body(struct smtp_mail_arguments *mail, struct bytes
 									: SMTP_SYNTAX_BAD;
 }
 
-static const struct {
+/* RET and ENVID (RFC 3461 §4.3, §4.4), NOTIFY and ORCPT (§4.1, §4.2): each at most once. */
+static enum smtp_syntax take_ret(void *arguments, struct bytes value)
+{
+	struct smtp_mail_arguments *mail = arguments;
+
+	return mail->ret == DSN_RET_NONE && dsn_ret_parse(value, &mail->ret) ? SMTP_SYNTAX_OK
+									     : SMTP_SYNTAX_BAD;
+}
+
+static enum smtp_syntax take_envid(void *arguments, struct bytes value)
+{
+	struct smtp_mail_arguments *mail = arguments;
+
+	if (mail->envid.len > 0 || !dsn_envid_valid(value))
+		return SMTP_SYNTAX_BAD;
+	mail->envid = value;
+	return SMTP_SYNTAX_OK;
+}
+
+static enum smtp_syntax take_notify(void *arguments, struct bytes value)
+{
+	struct smtp_rcpt_arguments *rcpt = arguments;
+
+	return rcpt->notify == 0 && dsn_notify_parse(value, &rcpt->notify) ? SMTP_SYNTAX_OK
+									   : SMTP_SYNTAX_BAD;
+}
+
+static enum smtp_syntax take_orcpt(void *arguments, struct bytes value)
+{
+	struct smtp_rcpt_arguments *rcpt = arguments;
+
+	if (rcpt->orcpt.len > 0 || !dsn_orcpt_valid(value))
+		return SMTP_SYNTAX_BAD;
+	rcpt->orcpt = value;
+	return SMTP_SYNTAX_OK;
+}
+
+/* `take` gets the arguments of that command. */
+struct parameter {
 	struct bytes keyword;
-	enum smtp_syntax (*take)(struct smtp_mail_arguments *mail, struct bytes value);
-} mail_parameters[] = {
-	{BYTES("SIZE"), take_size},
-	{BYTES("BODY"), take_body},
+	enum smtp_syntax (*take)(void *arguments, struct bytes value);
 };
 
-static enum smtp_syntax take_parameter(struct smtp_mail_arguments *mail, struct cursor *c)
+static const struct parameter mail_parameters[] = {
+	{BYTES("SIZE"), take_size},
+	{BYTES("BODY"), take_body},
+	{BYTES("RET"), take_ret},
+	{BYTES("ENVID"), take_envid},
+	{{0}, NULL},
+};
+
+static const struct parameter rcpt_parameters[] = {
+	{BYTES("NOTIFY"), take_notify},
+	{BYTES("ORCPT"), take_orcpt},
+	{{0}, NULL},
+};
+
+static enum smtp_syntax take_parameter(
+	const struct parameter *known, void *arguments, struct cursor *c)
 {
 	struct bytes keyword = cursor_take_while(c, is_keyword_octet);
 	struct bytes value = {0};
@@ -90,10 +144,28 @@ static enum smtp_syntax take_parameter(struct smtp_mail_arguments *mail, struct 
 		value = cursor_take_while(c, is_value_octet);
 	if (!cursor_done(c) && !ascii_is_wsp(cursor_peek(c)))
 		return SMTP_SYNTAX_BAD;
-	for (unsigned i = 0; i < sizeof(mail_parameters) / sizeof(mail_parameters[0]); i++)
-		if (bytes_eq_nocase(keyword, mail_parameters[i].keyword))
-			return mail_parameters[i].take(mail, value);
+	for (; known->take; known++)
+		if (bytes_eq_nocase(keyword, known->keyword))
+			return known->take(arguments, value);
 	return SMTP_SYNTAX_UNKNOWN_PARAMETER;
+}
+
+/* What stands behind the path. */
+static enum smtp_syntax take_parameters(
+	const struct parameter *known, struct bytes text, bool esmtp, void *arguments)
+{
+	struct cursor c = cursor_of(bytes_trim(text));
+
+	if (!cursor_done(&c) && !esmtp)
+		return SMTP_SYNTAX_UNKNOWN_PARAMETER;
+	while (!cursor_done(&c)) {
+		enum smtp_syntax syntax = take_parameter(known, arguments, &c);
+
+		if (syntax != SMTP_SYNTAX_OK)
+			return syntax;
+		cursor_skip_wsp(&c);
+	}
+	return SMTP_SYNTAX_OK;
 }
 
 /* "FROM:" or "TO:"; real senders put a blank before the colon's address, some before the colon. */
@@ -118,26 +190,16 @@ enum smtp_syntax smtp_command_mail(
 		return SMTP_SYNTAX_BAD;
 	if (!smtp_path_parse(&arguments, true, false, &mail->path))
 		return SMTP_SYNTAX_BAD_PATH;
-
-	struct cursor c = cursor_of(bytes_trim(arguments));
-
-	if (!cursor_done(&c) && !esmtp)
-		return SMTP_SYNTAX_UNKNOWN_PARAMETER;
-	while (!cursor_done(&c)) {
-		enum smtp_syntax syntax = take_parameter(mail, &c);
-
-		if (syntax != SMTP_SYNTAX_OK)
-			return syntax;
-		cursor_skip_wsp(&c);
-	}
-	return SMTP_SYNTAX_OK;
+	return take_parameters(mail_parameters, arguments, esmtp, mail);
 }
 
-enum smtp_syntax smtp_command_rcpt(struct bytes arguments, struct smtp_path *path)
+enum smtp_syntax smtp_command_rcpt(
+	struct bytes arguments, bool esmtp, struct smtp_rcpt_arguments *rcpt)
 {
+	*rcpt = (struct smtp_rcpt_arguments){0};
 	if (!take_keyword(&arguments, BYTES("TO")))
 		return SMTP_SYNTAX_BAD;
-	if (!smtp_path_parse(&arguments, false, true, path))
+	if (!smtp_path_parse(&arguments, false, true, &rcpt->path))
 		return SMTP_SYNTAX_BAD_PATH;
-	return bytes_trim(arguments).len == 0 ? SMTP_SYNTAX_OK : SMTP_SYNTAX_UNKNOWN_PARAMETER;
+	return take_parameters(rcpt_parameters, arguments, esmtp, rcpt);
 }

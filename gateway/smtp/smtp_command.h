@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/dsn.h"
 #include "gateway/smtp/smtp_path.h"
 
 /*
@@ -43,11 +44,20 @@ struct smtp_mail_arguments {
 	bool has_size;
 	uint64_t size;
 	bool has_body;
-	bool eight_bit; /* BODY=8BITMIME */
+	bool eight_bit;     /* BODY=8BITMIME */
+	uint8_t ret;        /* enum dsn_ret */
+	struct bytes envid; /* xtext; empty: not given */
 };
 
-/* "FROM:<path> SIZE=n BODY=8BITMIME". Parameters only where `esmtp`. */
+struct smtp_rcpt_arguments {
+	struct smtp_path path;
+	uint8_t notify;     /* enum dsn_notify; 0: not given */
+	struct bytes orcpt; /* empty: not given */
+};
+
+/* "FROM:<path> SIZE=n BODY=8BITMIME RET=HDRS ENVID=x". Parameters only where `esmtp`. */
 enum smtp_syntax smtp_command_mail(
 	struct bytes arguments, bool esmtp, struct smtp_mail_arguments *mail);
-/* "TO:<path>"; none of our extensions gives RCPT a parameter. */
-enum smtp_syntax smtp_command_rcpt(struct bytes arguments, struct smtp_path *path);
+/* "TO:<path> NOTIFY=FAILURE ORCPT=rfc822;x", likewise. */
+enum smtp_syntax smtp_command_rcpt(
+	struct bytes arguments, bool esmtp, struct smtp_rcpt_arguments *rcpt);

@@ -81,6 +81,15 @@ static void transaction_end(struct smtp_session *session)
 		session->state = SMTP_STATE_READY;
 }
 
+/* What may be empty. */
+static bool text_keep(struct arena *arena, struct bytes *text)
+{
+	if (text->len == 0)
+		return true;
+	*text = arena_dup(arena, *text);
+	return text->data != NULL;
+}
+
 static bool path_keep(struct arena *arena, struct smtp_path *path)
 {
 	struct bytes given = path->address;
@@ -146,7 +155,7 @@ void smtp_session_greet(struct smtp_session *session, struct text *out)
 static void put_extensions(const struct smtp_session *session, struct text *out)
 {
 	text_printf(out,
-		"250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
+		"250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250-DSN\r\n"
 		"250 ENHANCEDSTATUSCODES\r\n",
 		session->config->hostname, (unsigned long long)session->config->max_size);
 }
@@ -213,10 +222,12 @@ static enum smtp_event do_mail(struct smtp_session *session, struct bytes arg, s
 		return refuse(session, SMTP_REPLY_TOO_BIG, out);
 	if (session->transactions >= session->config->max_transactions)
 		return close_with(session, SMTP_REPLY_TOO_MANY_MAILS, out);
-	if (!path_keep(&session->arena, &mail.path))
+	if (!path_keep(&session->arena, &mail.path) || !text_keep(&session->arena, &mail.envid))
 		return say(SMTP_REPLY_NO_SPACE, out);
 	session->transaction.reverse_path = mail.path;
 	session->transaction.size = mail.size;
+	session->transaction.ret = mail.ret;
+	session->transaction.envid = mail.envid;
 	session->transaction.body = mail.eight_bit ? SMTP_BODY_8BITMIME : SMTP_BODY_7BIT;
 	return ask(session, SMTP_EVENT_MAIL);
 }
@@ -224,21 +235,24 @@ static enum smtp_event do_mail(struct smtp_session *session, struct bytes arg, s
 static enum smtp_event do_rcpt(struct smtp_session *session, struct bytes arg, struct text *out)
 {
 	struct smtp_recipient *rcpt;
-	struct smtp_path path;
+	struct smtp_rcpt_arguments given;
 	enum smtp_syntax syntax;
 
 	if (!in_transaction(session))
 		return refuse(session, SMTP_REPLY_NEED_MAIL, out);
 	session->asked_rcpt = true;
-	syntax = smtp_command_rcpt(arg, &path);
+	syntax = smtp_command_rcpt(arg, session->esmtp, &given);
 	if (syntax != SMTP_SYNTAX_OK)
 		return refuse(session, syntax_reply_rcpt[syntax], out);
 	if (session->transaction.n_recipients >= session->config->max_recipients)
 		return say(SMTP_REPLY_TOO_MANY_RECIPIENTS, out);
 	rcpt = ARENA_NEW(&session->arena, struct smtp_recipient);
-	if (!rcpt || !path_keep(&session->arena, &path))
+	if (!rcpt || !path_keep(&session->arena, &given.path) ||
+		!text_keep(&session->arena, &given.orcpt))
 		return say(SMTP_REPLY_NO_SPACE, out);
-	rcpt->path = path;
+	rcpt->path = given.path;
+	rcpt->notify = given.notify;
+	rcpt->orcpt = given.orcpt;
 	session->rcpt = rcpt;
 	return ask(session, SMTP_EVENT_RCPT);
 }

@@ -54,6 +54,8 @@ struct smtp_transaction {
 	struct smtp_path reverse_path;
 	uint64_t size; /* declared, 0 if not */
 	enum smtp_body body;
+	uint8_t ret;           /* enum dsn_ret */
+	struct bytes envid;    /* as given */
 	uint32_t n_recipients; /* accepted */
 	struct smtp_recipient *first, *last;
 };
@@ -61,7 +63,9 @@ struct smtp_transaction {
 struct smtp_recipient {
 	struct smtp_recipient *next;
 	struct smtp_path path;
-	uint32_t user; /* the policy's, given with the answer */
+	uint8_t notify;     /* enum dsn_notify; 0: not given */
+	struct bytes orcpt; /* as given */
+	uint32_t user;      /* the policy's, given with the answer */
 };
 
 enum smtp_state {

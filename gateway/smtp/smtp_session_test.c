@@ -133,6 +133,22 @@ static const struct {
 		BYTES("MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\n" EHLO "RCPT TO:<a@b>\r\nDATA\r\n"
 		      "MAIL FROM:<a@b>\r\nDATA\r\nMAIL FROM:<a@b>\r\n"),
 		"503 503 250 503 503 250 503 503", ""},
+	{"parameters of DSN",
+		BYTES(EHLO "MAIL FROM:<a@b> RET=HDRS ENVID=a+2Bb SIZE=5\r\n"
+			   "RCPT TO:<c@d> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;e@f\r\n"
+			   "RCPT TO:<c@d> notify=never\r\n"),
+		"250 250 250 250", ""},
+	{"parameters of DSN that make no sense",
+		BYTES(EHLO "MAIL FROM:<a@b> RET=BOTH\r\nMAIL FROM:<a@b> ENVID=\r\n"
+			   "MAIL FROM:<a@b> NOTIFY=NEVER\r\n"
+			   "MAIL FROM:<a@b> ENVID=a ENVID=a\r\nMAIL FROM:<a@b>\r\n"
+			   "RCPT TO:<c@d> NOTIFY=\r\nRCPT TO:<c@d> ORCPT=e@f\r\n"
+			   "RCPT TO:<c@d> NOTIFY=DELAY NOTIFY=DELAY\r\nRCPT TO:<c@d> RET=HDRS\r\n"),
+		"250 501 501 555 501 250 501 501 501 555", ""},
+	{"no parameters after HELO",
+		BYTES("HELO x\r\nMAIL FROM:<a@b> RET=HDRS\r\nMAIL FROM:<a@b>\r\n"
+		      "RCPT TO:<c@d> NOTIFY=NEVER\r\n"),
+		"250 555 250 555", ""},
 	{"no recipient was accepted",
 		BYTES(EHLO "MAIL FROM:<a@b>\r\nRCPT TO:<nobody@d>\r\nDATA\r\n"), "250 250 550 554",
 		""},

@@ -14,12 +14,13 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/dsn.h"
 
 #define LMTP_TEXT_MAX    200u  /* of a reply, with its NUL */
 #define LMTP_DSN_MAX     12u   /* "5.123.456" */
 #define LMTP_REPLY_LINES 128u  /* of one reply; more is an error of the server */
 #define LMTP_LINE_MAX    1024u /* octets of a reply line that are looked at */
-#define LMTP_COMMAND_MAX 1200u
+#define LMTP_COMMAND_MAX 1400u
 
 #define LMTP_OUTCOMES(X)                                                                           \
 	X(LMTP_PENDING, "pending")                                                                 \
@@ -37,12 +38,16 @@ struct lmtp_result {
 	enum lmtp_outcome outcome;
 	bool unsure; /* all was sent, but the final reply was not seen: it may have been delivered
 		      */
+	bool notify_passed_on; /* the server was told of NOTIFY: who wants to know of success hears
+				* from it */
 	char dsn[LMTP_DSN_MAX];
 	char text[LMTP_TEXT_MAX]; /* "250 2.0.0 Saved", or why there is no reply */
 };
 
 struct lmtp_recipient {
 	struct bytes address;
+	uint8_t notify;     /* enum dsn_notify; 0: not given */
+	struct bytes orcpt; /* xtext; empty: not given */
 	struct lmtp_result result;
 };
 
@@ -51,6 +56,8 @@ struct lmtp_mail {
 	struct bytes reverse_path;
 	bool eight_bit;            /* BODY=8BITMIME was declared */
 	bool utf8;                 /* needs SMTPUTF8 */
+	uint8_t ret;               /* enum dsn_ret */
+	struct bytes envid;        /* xtext; empty: not given */
 	bool bare_eol;             /* known to hold a bare CR or LF */
 	const struct bytes *parts; /* the content, one after the other */
 	unsigned n_parts;
@@ -77,7 +84,8 @@ struct lmtp_mail {
 	X(LMTP_8BITMIME, 1, "8BITMIME")                                                            \
 	X(LMTP_SMTPUTF8, 2, "SMTPUTF8")                                                            \
 	X(LMTP_CHUNKING, 3, "CHUNKING")                                                            \
-	X(LMTP_SIZE, 4, "SIZE")
+	X(LMTP_SIZE, 4, "SIZE")                                                                    \
+	X(LMTP_DSN, 5, "DSN")
 
 enum lmtp_extension {
 #define X(id, bit, word) id = 1 << bit,

@@ -30,6 +30,7 @@ static void result_reply(const struct lmtp_client *c, struct lmtp_result *r)
 		: c->code >= 500 ? LMTP_PERMANENT
 				 : LMTP_TEMPORARY,
 		c->first);
+	r->notify_passed_on = (c->extensions & LMTP_DSN) != 0;
 }
 
 static void start_content(struct lmtp_client *c)

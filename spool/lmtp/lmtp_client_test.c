@@ -14,6 +14,8 @@ struct talk {
 	struct lmtp_mail mail;
 	struct bytes parts[4];
 	const char *to[MAX_RCPT];
+	uint8_t notify; /* of the first recipient */
+	const char *orcpt;
 	const char *results; /* a letter a recipient: s, d, f, upper case where unsure */
 	enum lmtp_state state;
 };
@@ -32,6 +34,34 @@ static const struct talk talks[] = {
 		.mail.reverse_path = BYTES("a@b"),
 		.parts = {BYTES(BODY)},
 		.to = {"r@x"},
+		.results = "s",
+	},
+	{
+		.name = "DSN where it is announced",
+		.server = {"220 hi\r\n", "250-me\r\n250-PIPELINING\r\n250 DSN\r\n",
+			"250 ok\r\n250 ok\r\n250 ok\r\n", "354 go\r\n",
+			"250 saved\r\n250 saved\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> RET=HDRS ENVID=QQ+20\r\n"
+			"RCPT TO:<r@x> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;o@x\r\n"
+			"RCPT TO:<s@x>\r\nDATA\r\nx\r\n.\r\n",
+		.mail = {.reverse_path = BYTES("a@b"),
+			.ret = DSN_RET_HDRS,
+			.envid = BYTES("QQ+20")},
+		.parts = {BYTES("x\r\n")},
+		.to = {"r@x", "s@x"},
+		.notify = DSN_SUCCESS | DSN_DELAY,
+		.orcpt = "rfc822;o@x",
+		.results = "ss",
+	},
+	{
+		.name = "DSN where it is not",
+		.server = {PIPE, "250 ok\r\n250 ok\r\n", "354 go\r\n", "250 saved\r\n"},
+		.ours = "LHLO mx\r\nMAIL FROM:<a@b> SIZE=3\r\nRCPT TO:<r@x>\r\nDATA\r\nx\r\n.\r\n",
+		.mail = {.reverse_path = BYTES("a@b"), .ret = DSN_RET_FULL, .envid = BYTES("QQ")},
+		.parts = {BYTES("x\r\n")},
+		.to = {"r@x"},
+		.notify = DSN_NEVER,
+		.orcpt = "rfc822;o@x",
 		.results = "s",
 	},
 	{
@@ -249,6 +279,8 @@ static void converse(const struct talk *t, size_t cap, bool bytewise)
 	mail.recipients = recipients;
 	for (; mail.n_recipients < MAX_RCPT && t->to[mail.n_recipients]; mail.n_recipients++)
 		recipients[mail.n_recipients].address = bytes_str(t->to[mail.n_recipients]);
+	recipients[0].notify = t->notify;
+	recipients[0].orcpt = bytes_str(t->orcpt ? t->orcpt : "");
 	lmtp_client_init(&s.c, "mx", 1000, 0);
 	for (; turn < 2; turn++) {
 		pull(&s, cap);

@@ -37,19 +37,31 @@ static void command_mail(struct lmtp_client *c)
 		text_printf(&t, " SMTPUTF8");
 	if (c->extensions & LMTP_SIZE)
 		text_printf(&t, " SIZE=%llu", (unsigned long long)m->octets);
+	if (m->ret && c->extensions & LMTP_DSN)
+		text_printf(&t, " RET=%s", dsn_ret_word(m->ret));
+	if (m->envid.len && c->extensions & LMTP_DSN)
+		text_printf(&t, " ENVID=%.*s", BYTES_FMT(m->envid));
 	text_printf(&t, "\r\n");
 	c->command_len = (unsigned)t.len;
 }
 
 static void command_rcpt(struct lmtp_client *c)
 {
+	const struct lmtp_recipient *r = &c->sending->recipients[c->sending->rcpt_sent];
 	struct text t;
 
 	command(c, "RCPT TO:<");
 	text_init(&t, c->command, sizeof(c->command));
 	t.len = c->command_len;
-	text_put(&t, c->sending->recipients[c->sending->rcpt_sent].address);
-	text_printf(&t, ">\r\n");
+	text_put(&t, r->address);
+	text_putc(&t, '>');
+	if (r->notify && c->extensions & LMTP_DSN) {
+		text_printf(&t, " NOTIFY=");
+		dsn_notify_put(&t, r->notify);
+	}
+	if (r->orcpt.len && c->extensions & LMTP_DSN)
+		text_printf(&t, " ORCPT=%.*s", BYTES_FMT(r->orcpt));
+	text_printf(&t, "\r\n");
 	c->command_len = (unsigned)t.len;
 }
 

@@ -86,8 +86,13 @@ static void address_all(struct addresses *a, uint32_t mail, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		snprintf(a->text[i], ADDRESS_MAX, "r%u.%u@example.org", i, mail);
-		a->list[i].address = bytes_str(a->text[i]);
-		a->list[i].flags = i % 3 == 1 ? SPOOL_RCPT_QUARANTINE : 0;
+		a->list[i] = (struct spool_recipient){
+			.address = bytes_str(a->text[i]),
+			.flags = i % 3 == 1 ? SPOOL_RCPT_QUARANTINE : 0,
+			.notify = i % 4 == 2 ? DSN_SUCCESS | DSN_DELAY : 0,
+			.orcpt =
+				i % 5 == 3 ? BYTES("rfc822;first+20choice@example.org") : BYTES(""),
+		};
 	}
 }
 
@@ -107,6 +112,7 @@ static struct spool_envelope envelope_of(
 		.prepend = BYTES("Received: from here\r\n\tby there\r\n"),
 		.quarantine_prepend = BYTES("X-Postern-Quarantine: yes\r\n"),
 		.trace = BYTES("spf=pass"),
+		.envid = mail % 7 == 1 ? BYTES("QQ314159") : BYTES(""),
 		.n_cuts = m->octets >= 9 ? 3 : 0,
 		.cuts = cuts,
 		.content_octets = m->octets,
@@ -300,6 +306,8 @@ static void check_view(struct history *h, uint32_t mail, const struct spool_item
 	assert_int_equal(v.envelope.n_recipients, e.n_recipients);
 	for (uint32_t i = 0; i < e.n_recipients; i++) {
 		check_bytes(v.envelope.recipients[i].address, e.recipients[i].address);
+		check_bytes(v.envelope.recipients[i].orcpt, e.recipients[i].orcpt);
+		assert_int_equal(v.envelope.recipients[i].notify, e.recipients[i].notify);
 		assert_int_equal(v.envelope.recipients[i].flags, e.recipients[i].flags);
 	}
 	spool_view_close(&v);

@@ -82,6 +82,11 @@ bool spool_item_held(const struct spool_item *item)
 	return item_shelf(item) == SPOOL_ON_HOLD;
 }
 
+bool spool_item_late(const struct spool_item *item)
+{
+	return item_shelf(item) == SPOOL_IN_QUEUE_LATE;
+}
+
 bool spool_item_dead(const struct spool_item *item, uint32_t *since_s)
 {
 	*since_s = atomic_load_explicit(&item->shelved_s, memory_order_relaxed);

@@ -169,7 +169,8 @@ static bool envelope_sound(const struct spool_envelope *e)
 		e->n_cuts > SPOOL_MAX_CUTS)
 		return false;
 	for (uint32_t i = 0; i < e->n_recipients; i++)
-		if (e->recipients[i].address.len > UINT16_MAX)
+		if (e->recipients[i].address.len > UINT16_MAX ||
+			e->recipients[i].orcpt.len > UINT16_MAX)
 			return false;
 	for (uint32_t i = 0; i < e->n_cuts; i++) {
 		if (e->cuts[i].from < last || e->cuts[i].to < e->cuts[i].from ||

@@ -32,10 +32,13 @@ enum {
 	C_FIXED = 72,
 };
 
-#define COMMIT_STRINGS 5u
+#define COMMIT_STRINGS 6u
 #define CUT_SIZE       8u
 #define EXTENT_SIZE    24u
 #define RECIPIENT_HEAD 3u
+/* Of a recipient's flags, on disk only: NOTIFY and ORCPT follow the address. */
+#define RECIPIENT_DSN      0x80u
+#define RECIPIENT_DSN_HEAD 3u
 
 static bool type_known(uint32_t type)
 {
@@ -121,12 +124,23 @@ bool record_first(struct bytes segment, uint32_t offset, uint32_t *salt, struct 
 	return record_read(b, *salt, r) != 0;
 }
 
+static bool has_dsn(const struct spool_recipient *r)
+{
+	return r->notify != 0 || r->orcpt.len > 0;
+}
+
+static uint64_t recipient_size(const struct spool_recipient *r)
+{
+	return RECIPIENT_HEAD + r->address.len +
+	       (has_dsn(r) ? RECIPIENT_DSN_HEAD + r->orcpt.len : 0);
+}
+
 static uint64_t recipients_size(const struct spool_envelope *e)
 {
 	uint64_t size = 0;
 
 	for (uint32_t i = 0; i < e->n_recipients; i++)
-		size += RECIPIENT_HEAD + e->recipients[i].address.len;
+		size += recipient_size(&e->recipients[i]);
 	return size;
 }
 
@@ -138,6 +152,7 @@ static void strings_of(const struct spool_envelope *e, struct bytes out[COMMIT_S
 	out[2] = e->prepend;
 	out[3] = e->quarantine_prepend;
 	out[4] = e->trace;
+	out[5] = e->envid;
 }
 
 uint64_t record_commit_head_size(const struct spool_envelope *e, uint32_t n_extents)
@@ -171,9 +186,14 @@ static uint8_t *put_extent(uint8_t *at, const struct record_extent *x)
 
 static uint8_t *put_recipient(uint8_t *at, const struct spool_recipient *r)
 {
-	at[0] = r->flags;
+	at[0] = (uint8_t)(r->flags | (has_dsn(r) ? RECIPIENT_DSN : 0));
 	wire_put16(at + 1, (uint16_t)r->address.len);
-	return put_bytes(at + RECIPIENT_HEAD, r->address);
+	at = put_bytes(at + RECIPIENT_HEAD, r->address);
+	if (!has_dsn(r))
+		return at;
+	at[0] = r->notify;
+	wire_put16(at + 1, (uint16_t)r->orcpt.len);
+	return put_bytes(at + RECIPIENT_DSN_HEAD, r->orcpt);
 }
 
 void record_commit_encode(uint8_t *out, const struct spool_envelope *e,
@@ -213,8 +233,16 @@ static bool next_recipient(struct cursor *c, struct spool_recipient *r)
 
 	if (!cursor_take(c, RECIPIENT_HEAD, &head))
 		return false;
-	r->flags = head.data[0];
-	return cursor_take(c, wire_get16(head.data + 1), &r->address);
+	*r = (struct spool_recipient){.flags = head.data[0] & ~RECIPIENT_DSN};
+	if (!cursor_take(c, wire_get16(head.data + 1), &r->address))
+		return false;
+	if (!(head.data[0] & RECIPIENT_DSN))
+		return true;
+	if (!cursor_take(c, RECIPIENT_DSN_HEAD, &head))
+		return false;
+	r->notify = head.data[0];
+	/* One that says nothing is never written. */
+	return cursor_take(c, wire_get16(head.data + 1), &r->orcpt) && has_dsn(r);
 }
 
 static bool recipients_true(const struct record_commit *c)
@@ -255,8 +283,8 @@ static bool content_true(const struct record_commit *c)
 static bool take_parts(struct cursor *at, struct bytes fixed, struct record_commit *c)
 {
 	struct spool_envelope *e = &c->envelope;
-	struct bytes *strings[COMMIT_STRINGS] = {
-		&e->reverse_path, &e->client, &e->prepend, &e->quarantine_prepend, &e->trace};
+	struct bytes *strings[COMMIT_STRINGS] = {&e->reverse_path, &e->client, &e->prepend,
+		&e->quarantine_prepend, &e->trace, &e->envid};
 
 	if (!cursor_take(at, (size_t)e->n_cuts * CUT_SIZE, &c->cuts) ||
 		!cursor_take(at, (size_t)c->n_extents * EXTENT_SIZE, &c->extents) ||

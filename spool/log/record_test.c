@@ -7,8 +7,8 @@
 #define SALT 77u
 
 static const struct spool_recipient recipients[] = {
-	{BYTES("a@example.org"), 0},
-	{BYTES("\"b c\"@example.org"), SPOOL_RCPT_QUARANTINE},
+	{.address = BYTES("a@example.org")},
+	{BYTES("\"b c\"@example.org"), SPOOL_RCPT_QUARANTINE, DSN_DELAY, BYTES("rfc822;b+20c")},
 };
 static const struct spool_cut cuts[] = {{1, 2}, {4, 9}};
 static const struct record_extent extents[] = {{7, 4096, 5, 0x1234}, {8, 8192, 4, 0x5678}};
@@ -26,6 +26,7 @@ static struct spool_envelope envelope(void)
 		.prepend = BYTES("P: x\r\n"),
 		.quarantine_prepend = BYTES(""),
 		.trace = BYTES("t"),
+		.envid = BYTES("QQ314"),
 		.n_cuts = 2,
 		.cuts = cuts,
 		.content_octets = 12,
@@ -62,6 +63,11 @@ static void a_commit_comes_back_as_it_was(void **state)
 	record_commit_recipients(&c, r);
 	assert_bytes_equal(r[1].address, "\"b c\"@example.org");
 	assert_int_equal(r[1].flags, SPOOL_RCPT_QUARANTINE);
+	assert_int_equal(r[0].notify, 0);
+	assert_int_equal(r[0].orcpt.len, 0);
+	assert_int_equal(r[1].notify, DSN_DELAY);
+	assert_bytes_equal(r[1].orcpt, "rfc822;b+20c");
+	assert_bytes_equal(c.envelope.envid, "QQ314");
 	record_commit_cuts(&c, k);
 	assert_memory_equal(k, cuts, sizeof(cuts));
 	assert_int_equal(record_commit_extent(&c, 1).offset, 8192);

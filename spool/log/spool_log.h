@@ -121,6 +121,7 @@ void spool_log_forget(struct spool_log *log, struct spool_item *item);
 /* Any thread: what is left to do for a recipient after recovery (bit set = done). */
 bool spool_item_recipient_done(const struct spool_item *item, uint32_t recipient);
 bool spool_item_held(const struct spool_item *item);
+bool spool_item_late(const struct spool_item *item); /* SPOOL_IN_QUEUE_LATE */
 /* `since_s`: the second of Unix time. */
 bool spool_item_dead(const struct spool_item *item, uint32_t *since_s);
 bool spool_item_relay(const struct spool_item *item); /* SPOOL_MAIL_RELAY */

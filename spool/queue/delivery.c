@@ -41,6 +41,7 @@ void delivery_run_once(struct delivery *d, int wake_fd, int timeout_ms)
 		relay_handle(d->relay);
 	delivery_bounce_again(d);
 	delivery_run_timers(d);
+	delivery_digest(d, clock_unix_us() / SECOND_US);
 	delivery_send(d);
 	counter_set(&d->counters.v[DELIVERY_QUEUE], d->index.entries.in_use);
 	counter_set(&d->counters.v[DELIVERY_DEAD_NOW], d->index.lists[DELIVERY_DEAD].count);
@@ -97,6 +98,8 @@ void delivery_add(struct delivery *d, struct spool_item *item, uint64_t now_us)
 	}
 	e->n_recipients = (uint16_t)spool_item_recipients(item);
 	e->expires_s = expires_s(d, spool_item_queue_id(item), now_us);
+	if (spool_item_late(item))
+		e->flags |= INDEX_WARNED;
 	if (spool_item_held(item))
 		index_move(&d->index, e, DELIVERY_HELD, false);
 	else if (spool_item_dead(item, &since_s))
@@ -181,6 +184,11 @@ int delivery_new(const struct delivery_config *config, struct spool_log *log,
 	d->expire_us = (config->expire_s ? config->expire_s : EXPIRE_DEFAULT_S) * SECOND_US;
 	d->dead_keep_us =
 		(config->dead_keep_s ? config->dead_keep_s : DEAD_KEEP_DEFAULT_S) * SECOND_US;
+	d->warn_us = config->warn_s * SECOND_US;
+	d->digest_s = config->digest_s;
+	snprintf(d->postmaster, sizeof(d->postmaster), "%s",
+		config->postmaster ? config->postmaster : "");
+	delivery_digest_plan(d, clock_unix_us() / SECOND_US);
 	d->bounce_anyone = config->bounce_anyone;
 	own_mails_init(&d->own, spool_log_highest_queue_id(log));
 	d->random = config->seed;

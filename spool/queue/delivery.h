@@ -29,6 +29,9 @@ struct delivery_config {
 	uint32_t retry_min_s, retry_max_s; /* back-off doubles between the two, with jitter */
 	uint32_t expire_s;                 /* after this a temporary failure counts as permanent */
 	uint32_t connect_timeout_ms, reply_timeout_ms;
+	uint32_t warn_s;   /* after this the sender is told that its mail is late; 0: never */
+	uint32_t digest_s; /* postmaster is told of dead and held mail so often; 0: never */
+	const char *postmaster;
 	uint32_t dead_keep_s; /* a dead mail is kept for so long; 0: 30 days */
 	struct relay_config
 		relay;      /* url NULL: no bounces are made; its hostname is the one above */

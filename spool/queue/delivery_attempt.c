@@ -31,12 +31,31 @@ static void say_result(struct delivery *d, const struct job *job, unsigned i, co
 		LOG_VALUE(bytes_str(r->result.text)));
 }
 
+static bool remember_failure(struct job *job, unsigned i)
+{
+	const struct lmtp_result *r = &job->mail.recipients[i].result;
+	enum lmtp_outcome outcome = r->outcome == LMTP_PERMANENT ? LMTP_PERMANENT : LMTP_TEMPORARY;
+
+	return job_remember(job, job->numbers[i], outcome, r->dsn, r->text) == 0;
+}
+
+/* Where the backend was told that the sender wants to know, it is the backend's to say (RFC 3461
+ * §5.2.1). Always true: that somebody is not told undoes no delivery. */
+static bool remember_success(struct job *job, unsigned i)
+{
+	const struct lmtp_recipient *r = &job->mail.recipients[i];
+
+	if (r->notify & DSN_SUCCESS && !r->result.notify_passed_on)
+		job_remember(job, job->numbers[i], LMTP_DELIVERED, r->result.dsn, r->result.text);
+	return true;
+}
+
 static void take_result(struct delivery *d, struct job *job, unsigned i)
 {
 	const struct lmtp_result *r = &job->mail.recipients[i].result;
 	uint32_t number = job->numbers[i];
-	bool told = r->outcome == LMTP_DELIVERED ||
-		    job_failed(job, number, r->outcome != LMTP_PERMANENT, r->dsn, r->text) == 0;
+	bool told =
+		r->outcome == LMTP_DELIVERED ? remember_success(job, i) : remember_failure(job, i);
 
 	if (r->unsure)
 		counter_inc(&d->counters.v[DELIVERY_UNSURE]);
@@ -64,8 +83,12 @@ static void job_over(struct delivery *d, struct job *job)
 {
 	struct index_entry *e = job->entry;
 	uint32_t temporary = job->temporary;
-	int bounced = delivery_bounce(d, job, temporary && d->now_us >= delivery_expiry_us(e));
+	bool expired = temporary && d->now_us >= delivery_expiry_us(e);
+	int bounced =
+		delivery_report(d, job, expired ? DELIVERY_REPORT_EXPIRY : DELIVERY_REPORT_RESULTS);
 
+	if (temporary && !expired)
+		delivery_warn(d, job);
 	job_close(job);
 	if (bounced > 0)
 		return; /* delivery_committed() goes on */

@@ -7,43 +7,64 @@
 #include "spool/relay/bounce.h"
 
 /*
- * Bounces: made when an attempt is over, committed to the log like any mail, and only then the
- * recipients they tell of are done. A crash between the two makes a second bounce, never none.
+ * Reports to senders (RFC 3464): made when an attempt is over, committed to the log like any mail,
+ * and only then the recipients that they say have failed are done. A crash between the two makes a
+ * second report, never none. A warning keeps nobody waiting.
  */
 
-static bool is_told(const struct job_failure *f, bool expired)
+/* What the report says of the result, if it says anything. */
+static bool action_of(
+	const struct job_result *r, enum delivery_report what, enum bounce_action *action)
 {
-	return !f->temporary || expired;
+	if (what == DELIVERY_REPORT_DELAY) {
+		*action = BOUNCE_DELAYED;
+		return r->outcome == LMTP_TEMPORARY;
+	}
+	*action = r->outcome == LMTP_DELIVERED ? BOUNCE_DELIVERED : BOUNCE_FAILED;
+	return r->outcome != LMTP_TEMPORARY || what == DELIVERY_REPORT_EXPIRY;
 }
 
-static uint32_t count_told(const struct job *job, bool expired)
+static bool is_told(const struct job *job, const struct job_result *r, enum delivery_report what,
+	enum bounce_action *action)
 {
+	return action_of(r, what, action) &&
+	       bounce_wanted(&job->view.envelope.recipients[r->recipient], *action);
+}
+
+static uint32_t count_told(const struct job *job, enum delivery_report what)
+{
+	enum bounce_action action;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < job->n_failures; i++)
-		n += is_told(&job->failures[i], expired);
+	for (uint32_t i = 0; i < job->n_results; i++)
+		n += is_told(job, &job->results[i], what, &action);
 	return n;
 }
 
-static struct bounce_recipient *list_told(const struct job *job, bool expired, uint32_t n)
+static struct bounce_recipient *list_told(
+	const struct job *job, enum delivery_report what, uint32_t n)
 {
 	struct bounce_recipient *list = calloc(n, sizeof(*list));
+	enum bounce_action action;
 
-	for (uint32_t i = 0, at = 0; list && i < job->n_failures; i++) {
-		const struct job_failure *f = &job->failures[i];
+	for (uint32_t i = 0, at = 0; list && i < job->n_results; i++) {
+		const struct job_result *r = &job->results[i];
+		const struct spool_recipient *to = &job->view.envelope.recipients[r->recipient];
 
-		if (is_told(f, expired))
+		if (is_told(job, r, what, &action))
 			list[at++] = (struct bounce_recipient){
-				.address = job->view.envelope.recipients[f->recipient].address,
-				.status = f->dsn,
-				.reply = f->text,
-				.expired = f->temporary,
+				.address = to->address,
+				.orcpt = to->orcpt,
+				.action = action,
+				.status = r->dsn,
+				.reply = r->text,
+				.expired = action == BOUNCE_FAILED && r->outcome == LMTP_TEMPORARY,
 			};
 	}
 	return list;
 }
 
-static void ask_for(struct delivery *d, struct own_mail *m)
+void delivery_ask_for(struct delivery *d, struct own_mail *m)
 {
 	struct delivery_note note = {.queue_id = m->mail.envelope.queue_id,
 		.kind = DELIVERY_NOTE_MAIL,
@@ -65,22 +86,42 @@ static void write_content(struct own_mail *m, struct bounce *b)
 	m->mail.content = text_bytes(&t);
 	e->content_octets = t.len;
 	text_init(&t, m->trace, sizeof(m->trace));
-	text_printf(&t, "bounce of %s", queue_id_format(b->original_id, id));
+	text_printf(&t, "report on %s", queue_id_format(b->original_id, id));
 	e->trace = text_bytes(&t);
 }
 
-static int make(struct delivery *d, struct job *job, bool expired, uint32_t n)
+/* Those that the report says have failed; the origin waits for it, but not for a warning. */
+static void bind_origin(
+	struct own_mail *m, struct job *job, enum delivery_report what, const struct bounce *b)
+{
+	enum bounce_action action;
+
+	m->original_id = b->original_id;
+	if (what == DELIVERY_REPORT_DELAY)
+		return;
+	m->origin = job->entry;
+	m->temporary = what == DELIVERY_REPORT_EXPIRY ? 0 : job->temporary;
+	for (uint32_t i = 0; i < job->n_results; i++)
+		if (is_told(job, &job->results[i], what, &action) && action == BOUNCE_FAILED)
+			m->numbers[m->n_numbers++] = job->results[i].recipient;
+}
+
+static int make(struct delivery *d, struct job *job, enum delivery_report what, uint32_t n)
 {
 	const struct spool_envelope *e = &job->view.envelope;
-	uint64_t unix_us = clock_unix_us();
-	struct bounce_recipient *list = list_told(job, expired, n);
+	uint64_t unix_us = clock_unix_us(), until_us = delivery_expiry_us(job->entry);
+	struct bounce_recipient *list = list_told(job, what, n);
 	struct bounce b = {
 		.hostname = d->hostname,
 		.now_unix_s = unix_us / SECOND_US,
 		.original_id = e->queue_id,
 		.arrival_unix_s = e->received_unix_us / SECOND_US,
+		.retry_until_unix_s =
+			(unix_us + (until_us > d->now_us ? until_us - d->now_us : 0)) / SECOND_US,
 		.reverse_path = e->reverse_path,
+		.envid = e->envid,
 		.content = job->view.content,
+		.full = what != DELIVERY_REPORT_DELAY && e->flags & SPOOL_MAIL_RET_FULL,
 		.recipients = list,
 		.n_recipients = n,
 	};
@@ -90,25 +131,21 @@ static int make(struct delivery *d, struct job *job, bool expired, uint32_t n)
 		m = own_mail_new(&d->own, bounce_size_max(&b), e->reverse_path, n, unix_us);
 	if (m) {
 		write_content(m, &b);
-		m->origin = job->entry;
-		m->temporary = expired ? 0 : job->temporary;
-		for (uint32_t i = 0; i < job->n_failures; i++)
-			if (is_told(&job->failures[i], expired))
-				m->numbers[m->n_numbers++] = job->failures[i].recipient;
-		ask_for(d, m);
+		bind_origin(m, job, what, &b);
+		delivery_ask_for(d, m);
 	}
 	free(list);
 	return m ? 1 : -ENOMEM;
 }
 
-int delivery_bounce(struct delivery *d, struct job *job, bool expired)
+int delivery_report(struct delivery *d, struct job *job, enum delivery_report what)
 {
-	uint32_t n = count_told(job, expired);
+	uint32_t n = count_told(job, what);
 
 	if (!d->relay || n == 0 || job->entry->flags & INDEX_DELETE ||
 		!bounce_may(&job->view.envelope, d->bounce_anyone))
 		return 0;
-	return make(d, job, expired, n);
+	return make(d, job, what, n);
 }
 
 void delivery_bounce_again(struct delivery *d)
@@ -119,26 +156,37 @@ void delivery_bounce_again(struct delivery *d)
 	for (struct own_mail *m = d->own.all; m; m = m->next)
 		if (m->refused) {
 			m->refused = false;
-			ask_for(d, m);
+			delivery_ask_for(d, m);
 		}
 }
 
-static void say_bounced(struct delivery *d, const struct own_mail *m)
+static void say_reported(struct delivery *d, const struct own_mail *m)
 {
 	char id[QUEUE_ID_TEXT_SIZE], origin[QUEUE_ID_TEXT_SIZE];
 
-	log_event(d->events, LOG_SEV_INFO,
-		queue_id_format(spool_item_queue_id(m->origin->item), origin),
-		"event=bounced bounce=%s to=%s nrcpt=%u",
+	if (m->original_id == 0)
+		return;
+	log_event(d->events, LOG_SEV_INFO, queue_id_format(m->original_id, origin),
+		"event=%s bounce=%s to=%s nrcpt=%u", m->origin ? "bounced" : "warned",
 		queue_id_format(m->mail.envelope.queue_id, id), LOG_VALUE(m->to.address),
 		m->n_numbers);
+}
+
+/* What waited for the report goes on. */
+static void settle_origin(struct delivery *d, const struct own_mail *m)
+{
+	counter_inc(&d->counters.v[DELIVERY_BOUNCES]);
+	counter_add(&d->counters.v[DELIVERY_BOUNCE], m->n_numbers);
+	for (uint32_t i = 0; i < m->n_numbers; i++) {
+		index_set_done(m->origin, m->numbers[i]);
+		delivery_note_done(d, m->origin, m->numbers[i], SPOOL_BOUNCED);
+	}
+	delivery_decide(d, m->origin, m->temporary);
 }
 
 void delivery_committed(struct delivery *d, struct delivery_mail *mail)
 {
 	struct own_mail *m = (struct own_mail *)mail;
-	struct index_entry *e = m->origin;
-	uint32_t temporary = m->temporary;
 
 	if (mail->error) {
 		m->refused = true;
@@ -146,15 +194,10 @@ void delivery_committed(struct delivery *d, struct delivery_mail *mail)
 		d->own.retry_us = clock_mono_us() + OWN_MAIL_RETRY_US;
 		return;
 	}
-	say_bounced(d, m);
-	counter_inc(&d->counters.v[DELIVERY_BOUNCES]);
-	counter_add(&d->counters.v[DELIVERY_BOUNCE], m->n_numbers);
-	for (uint32_t i = 0; i < m->n_numbers; i++) {
-		index_set_done(e, m->numbers[i]);
-		delivery_note_done(d, e, m->numbers[i], SPOOL_BOUNCED);
-	}
+	say_reported(d, m);
 	d->now_us = clock_mono_us();
 	delivery_add(d, mail->item, d->now_us);
+	if (m->origin)
+		settle_origin(d, m);
 	own_mail_free(&d->own, m);
-	delivery_decide(d, e, temporary);
 }

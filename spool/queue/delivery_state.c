@@ -34,7 +34,7 @@ void delivery_note_done(struct delivery *d, const struct index_entry *e, uint32_
 	notes_put(&d->notes, &note);
 }
 
-static void note_shelf(struct delivery *d, const struct index_entry *e, enum spool_shelf shelf)
+void delivery_note_shelf(struct delivery *d, const struct index_entry *e, enum spool_shelf shelf)
 {
 	struct delivery_note note = {.queue_id = spool_item_queue_id(e->item),
 		.kind = DELIVERY_NOTE_SHELF,
@@ -56,14 +56,21 @@ uint64_t delivery_expiry_us(const struct index_entry *e)
 }
 
 /* One that has expired gets a last attempt, if a backend is there in time. */
+void delivery_await_attempt(struct delivery *d, struct index_entry *e)
+{
+	uint64_t at_us = delivery_expiry_us(e), warning_us = delivery_warning_us(d, e);
+	uint64_t soonest_us = d->now_us + d->retry.min_us;
+
+	if (warning_us < at_us)
+		at_us = warning_us;
+	wheel_arm(&d->wheel, &e->timer, at_us > soonest_us ? at_us : soonest_us);
+}
+
 void delivery_to_waiting(struct delivery *d, struct index_entry *e)
 {
-	uint64_t last_us = d->now_us + d->retry.min_us;
-
 	index_move(&d->index, e, spool_item_relay(e->item) ? DELIVERY_OUTGOING : DELIVERY_WAITING,
 		false);
-	wheel_arm(&d->wheel, &e->timer,
-		delivery_expiry_us(e) > last_us ? delivery_expiry_us(e) : last_us);
+	delivery_await_attempt(d, e);
 }
 
 void delivery_to_deferred(struct delivery *d, struct index_entry *e)
@@ -82,7 +89,7 @@ void delivery_to_held(struct delivery *d, struct index_entry *e, const char *why
 	wheel_disarm(&d->wheel, &e->timer);
 	index_move(&d->index, e, DELIVERY_HELD, false);
 	spool_log_forget(d->log, e->item);
-	note_shelf(d, e, SPOOL_ON_HOLD);
+	delivery_note_shelf(d, e, SPOOL_ON_HOLD);
 	delivery_say(d, e, why);
 	counter_inc(&d->counters.v[DELIVERY_HOLD]);
 }
@@ -98,7 +105,7 @@ static void to_dead(struct delivery *d, struct index_entry *e, const char *why)
 {
 	delivery_keep_dead(d, e, d->dead_keep_us);
 	spool_log_forget(d->log, e->item);
-	note_shelf(d, e, SPOOL_ON_DEAD);
+	delivery_note_shelf(d, e, SPOOL_ON_DEAD);
 	delivery_say(d, e, why);
 	counter_inc(&d->counters.v[DELIVERY_DIE]);
 }
@@ -106,9 +113,10 @@ static void to_dead(struct delivery *d, struct index_entry *e, const char *why)
 void delivery_revive(struct delivery *d, struct index_entry *e)
 {
 	wheel_disarm(&d->wheel, &e->timer);
-	note_shelf(d, e, SPOOL_IN_QUEUE);
+	delivery_note_shelf(d, e, SPOOL_IN_QUEUE);
 	index_forget_failed(e);
 	e->attempts = 0;
+	e->flags &= (uint8_t)~INDEX_WARNED;
 	d->now_us = clock_mono_us();
 	e->expires_s = (uint32_t)((d->now_us + d->expire_us) / SECOND_US + 1);
 	delivery_to_waiting(d, e);
@@ -160,7 +168,7 @@ void delivery_decide(struct delivery *d, struct index_entry *e, uint32_t tempora
 {
 	uint8_t asked = e->flags;
 
-	e->flags = 0;
+	e->flags &= INDEX_WARNED;
 	if (asked & INDEX_DELETE)
 		delivery_end_rest(d, e, SPOOL_DELETED, "deleted");
 	else if (asked & INDEX_HOLD && someone_left(e))

@@ -15,6 +15,7 @@
 enum index_flags {
 	INDEX_HOLD = 1 << 0,   /* hold it when the attempt under way is over */
 	INDEX_DELETE = 1 << 1, /* the same for deletion */
+	INDEX_WARNED = 1 << 2, /* its sender knows that it is late, or does not want to */
 };
 
 struct index_entry {

@@ -44,26 +44,26 @@ void job_close(struct job *job)
 	if (job->all_next)
 		job->all_next->all_link = job->all_link;
 	spool_view_close(&job->view);
-	free(job->failures);
+	free(job->results);
 	free(job->numbers);
 	free(job->mail.recipients);
 	free(job);
 }
 
-int job_failed(
-	struct job *job, uint32_t recipient, bool temporary, const char *dsn, const char *text)
+int job_remember(struct job *job, uint32_t recipient, enum lmtp_outcome outcome, const char *dsn,
+	const char *text)
 {
-	struct job_failure *f;
+	struct job_result *r;
 
-	if (!job->failures)
-		job->failures = calloc(job->view.envelope.n_recipients, sizeof(*job->failures));
-	if (!job->failures)
+	if (!job->results)
+		job->results = calloc(job->view.envelope.n_recipients, sizeof(*job->results));
+	if (!job->results)
 		return -ENOMEM;
-	f = &job->failures[job->n_failures++];
-	f->recipient = recipient;
-	f->temporary = temporary;
-	snprintf(f->dsn, sizeof(f->dsn), "%s", dsn);
-	snprintf(f->text, sizeof(f->text), "%s", text);
+	r = &job->results[job->n_results++];
+	r->recipient = recipient;
+	r->outcome = outcome;
+	snprintf(r->dsn, sizeof(r->dsn), "%s", dsn);
+	snprintf(r->text, sizeof(r->text), "%s", text);
 	return 0;
 }
 
@@ -85,7 +85,11 @@ static void gather(struct job *job)
 		if (group_of(e, i) != job->group || index_is_done(job->entry, i) ||
 			index_is_failed(job->entry, i))
 			continue;
-		m->recipients[m->n_recipients].address = e->recipients[i].address;
+		m->recipients[m->n_recipients] = (struct lmtp_recipient){
+			.address = e->recipients[i].address,
+			.notify = e->recipients[i].notify,
+			.orcpt = e->recipients[i].orcpt,
+		};
 		job->numbers[m->n_recipients++] = i;
 	}
 }
@@ -114,6 +118,13 @@ static void assemble(struct job *job)
 	add_part(job, bytes_from(job->view.content, from));
 }
 
+static uint8_t ret_of(uint32_t flags)
+{
+	if (flags & SPOOL_MAIL_RET_FULL)
+		return DSN_RET_FULL;
+	return flags & SPOOL_MAIL_RET_HDRS ? DSN_RET_HDRS : DSN_RET_NONE;
+}
+
 bool job_next(struct job *job)
 {
 	const struct spool_envelope *e = &job->view.envelope;
@@ -122,6 +133,8 @@ bool job_next(struct job *job)
 	job->mail.eight_bit = (e->flags & SPOOL_MAIL_8BIT) != 0;
 	job->mail.utf8 = (e->flags & SPOOL_MAIL_UTF8) != 0;
 	job->mail.bare_eol = (e->flags & SPOOL_MAIL_BARE_EOL) != 0;
+	job->mail.ret = ret_of(e->flags);
+	job->mail.envid = e->envid;
 	for (; job->group < JOB_GROUPS; job->group++) {
 		gather(job);
 		if (job->mail.n_recipients) {

@@ -12,10 +12,10 @@
 
 enum job_group { JOB_PLAIN, JOB_QUARANTINE, JOB_GROUPS };
 
-/* A recipient that this attempt failed for. */
-struct job_failure {
+/* What a recipient's sender may want to be told of. */
+struct job_result {
 	uint32_t recipient;
-	bool temporary;
+	enum lmtp_outcome outcome;
 	char dsn[LMTP_DSN_MAX];
 	char text[LMTP_TEXT_MAX];
 };
@@ -30,8 +30,8 @@ struct job {
 	uint32_t *numbers; /* of the recipients in the transaction */
 	struct bytes parts[JOB_PARTS_MAX];
 	uint32_t temporary; /* recipients to try again */
-	struct job_failure *failures;
-	uint32_t n_failures;
+	struct job_result *results;
+	uint32_t n_results;
 };
 
 /* Joins the list of `all`. 0 or -errno: the bytes cannot be had. */
@@ -40,9 +40,9 @@ void job_close(struct job *job);
 /* Prepares the next transaction; false when all groups were dealt with. */
 bool job_next(struct job *job);
 
-/* 0 or -ENOMEM. */
-int job_failed(
-	struct job *job, uint32_t recipient, bool temporary, const char *dsn, const char *text);
+/* Keeps it until the attempt is over. 0 or -ENOMEM. */
+int job_remember(struct job *job, uint32_t recipient, enum lmtp_outcome outcome, const char *dsn,
+	const char *text);
 
 static inline struct job *job_of(struct lmtp_mail *mail)
 {

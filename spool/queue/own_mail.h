@@ -1,4 +1,5 @@
-/* Bounces on their way to the log, and what to do with their originals once they are there. */
+/* Mails of our own making on their way to the log, and what to do with what they are about once
+ * they are there. */
 #pragma once
 
 #include "base/queue_id.h"
@@ -11,10 +12,11 @@
 struct own_mail {
 	struct delivery_mail mail; /* first, so that it leads here */
 	struct own_mail *next, **link;
-	struct index_entry *origin;
-	uint32_t temporary; /* of the origin's recipients, to be tried again */
+	struct index_entry *origin; /* waits for it; NULL: nobody does */
+	uint64_t original_id;       /* of the mail that it tells of; 0: of none alone */
+	uint32_t temporary;         /* of the origin's recipients, to be tried again */
 	uint32_t n_numbers;
-	uint32_t *numbers; /* of the origin's recipients, that it tells of */
+	uint32_t *numbers; /* of the origin's recipients, that are done by it */
 	bool refused;      /* by the log, for now */
 	struct spool_recipient to;
 	char trace[OWN_MAIL_TRACE];

@@ -9,6 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define RECIPIENTS_MAX 4
+#define BOUNDARY       "--=_bounce_0000000000100"
 
 static void require(bool holds)
 {
@@ -70,13 +71,13 @@ static void check(struct bytes mail, unsigned recipients)
 	size_t end = bytes_find_bytes(mail, BYTES("\r\n\r\n"));
 
 	check_lines(mail);
-	require(count_lines(mail, "--=_bounce_") == 4);
+	require(count_lines(mail, BOUNDARY) == 4);
 	require(end != BYTES_NPOS);
 	require(count_lines(bytes_slice(mail, 0, end + 2), "To:") == 1);
 	require(count_lines(bytes_slice(mail, 0, end + 2), "From:") == 1);
 	mail = bytes_from(mail,
 		bytes_find_bytes(mail, BYTES("\r\nContent-Type: message/delivery-status\r\n")));
-	mail = bytes_slice(mail, 0, bytes_find_bytes(mail, BYTES("\r\n--=_bounce_")));
+	mail = bytes_slice(mail, 0, bytes_find_bytes(mail, BYTES("\r\n" BOUNDARY)));
 	require(count_lines(mail, "Final-Recipient:") == recipients);
 	require(count_lines(mail, "Status:") == recipients);
 }
@@ -97,9 +98,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	bounce.n_recipients = size ? 1 + data[0] % RECIPIENTS_MAX : 1;
 	rest = bytes_from(rest, size ? 1 : 0);
+	bounce.full = size && data[0] & 0x80;
 	bounce.reverse_path = take(&rest);
+	bounce.envid = take(&rest);
 	for (unsigned i = 0; i < bounce.n_recipients; i++) {
 		list[i].address = take(&rest);
+		list[i].orcpt = take(&rest);
+		list[i].action = (list[i].address.len + i) % BOUNCE_N_ACTIONS;
 		list[i].status = take_string(&rest, status[i], sizeof(status[i]));
 		list[i].reply = take_string(&rest, replies[i], sizeof(replies[i]));
 		list[i].expired = list[i].status[0] == 'x';

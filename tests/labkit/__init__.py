@@ -5,6 +5,8 @@
     peers     run the servers unpacked by tests/peers
     dovecot   a private Dovecot: LMTP, IMAPS, Maildir
     sink      a store that keeps nothing, for mail at full rate
+    relay     an SMTP server that keeps what it takes
+    postfix   a private Postfix, started as it is configured
     nsd       a private authoritative name server for `dns: {forward: ...}`
     senders   the domains that send to the lab: keys, zone, signed mail
     gateway   posternd under test: configuration, start, stop
