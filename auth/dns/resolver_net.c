@@ -91,6 +91,9 @@ static int set_options(
 		/* Where everything goes through a few servers, one that was down must be asked
 		 * again soon after it is back. */
 		{"infra-keep-probing:", "yes", forward},
+		/* The first wait, in ms; each that was in vain doubles it, and what comes after it
+		 * is lost. One that needs two seconds for an answer is found out by the second. */
+		{"unknown-server-time-limit:", "1128", forward},
 		{"unblock-lan-zones:", "yes", forward},
 	};
 
