@@ -101,6 +101,14 @@ void crypto_add_pubkey(struct crypto_queue *queue, struct pubkey_job *job);
 /* Nothing happens where the job is not queued. */
 void crypto_cancel_pubkey(struct crypto_queue *queue, struct pubkey_job *job);
 
+/*
+ * How RSA is verified: "avx512-ifma" or "avx2", in batches, or "openssl", one by one; the best that
+ * this CPU has. Tests and measurements may ask for another, before there is any key; false where
+ * the CPU lacks it.
+ */
+const char *crypto_rsa_path(void);
+bool crypto_rsa_use(const char *path);
+
 /* --- the queue ------------------------------------------------------------------------------- */
 
 /* A public-key job waits at most so long for others of its size class to fill its batch. */

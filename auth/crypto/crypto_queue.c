@@ -15,10 +15,10 @@ COUNTERS_DEFINE(crypto, CRYPTO_COUNTERS)
  * of magnitude matters, so no clock is read here.
  */
 static const uint32_t lane_cost_ns[CRYPTO_LANES] = {
-	[CRYPTO_LANE_RSA_20] = 5000,
-	[CRYPTO_LANE_RSA_40] = 15000,
-	[CRYPTO_LANE_RSA_60] = 30000,
-	[CRYPTO_LANE_RSA_80] = 55000,
+	[CRYPTO_LANE_RSA_1024] = 5000,
+	[CRYPTO_LANE_RSA_2048] = 15000,
+	[CRYPTO_LANE_RSA_3072] = 30000,
+	[CRYPTO_LANE_RSA_4096] = 55000,
 	[CRYPTO_LANE_RSA_ONE] = 20000,
 	[CRYPTO_LANE_ED25519] = 80000,
 };
@@ -184,14 +184,15 @@ static unsigned run_batch(struct crypto_queue *queue, enum crypto_lane lane)
 		jobs[n] = queue->lanes[lane].first;
 		crypto_cancel_pubkey(queue, jobs[n++]);
 	}
-	if (rsa_batch_size(lane) > 1) {
+	bool batch = rsa_batch_size(lane) > 1 && n >= rsa_batch_worth(lane);
+	if (batch) {
 		rsa_batch_verify(lane, jobs, n);
 		counter_inc(&queue->counters.v[CRYPTO_RSA_BATCHES]);
 		counter_add(&queue->counters.v[CRYPTO_RSA_BATCHED], n);
-	} else {
-		verify_one(queue, jobs[0]);
 	}
 	for (unsigned i = 0; i < n; i++) {
+		if (!batch)
+			verify_one(queue, jobs[i]);
 		if (jobs[i]->verdict == PUBKEY_GOOD)
 			counter_inc(&queue->counters.v[CRYPTO_GOOD]);
 		jobs[i]->done(jobs[i]);

@@ -8,13 +8,13 @@
 
 /*
  * Queues by algorithm and cost. In the batched ones a batch is of one size class: keys whose
- * modulus fits the same number of digits.
+ * modulus fits the same number of digits, which is a little more than the class is named for.
  */
 enum crypto_lane {
-	CRYPTO_LANE_RSA_20,  /* 52-bit digits: up to 1038 bits */
-	CRYPTO_LANE_RSA_40,  /* 2078 */
-	CRYPTO_LANE_RSA_60,  /* 3118 */
-	CRYPTO_LANE_RSA_80,  /* 4158 */
+	CRYPTO_LANE_RSA_1024, /* 512 bits and more */
+	CRYPTO_LANE_RSA_2048,
+	CRYPTO_LANE_RSA_3072,
+	CRYPTO_LANE_RSA_4096,
 	CRYPTO_LANE_RSA_ONE, /* by OpenSSL, one by one */
 	CRYPTO_LANE_ED25519,
 	CRYPTO_LANES

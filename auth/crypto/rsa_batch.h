@@ -1,15 +1,17 @@
 #pragma once
 
-#include "auth/crypto/pubkey_priv.h"
+#include "auth/crypto/rsa_kernel.h"
 
-/* RSA verifications side by side, where the CPU has what it takes; see rsa_ifma.c. */
+/* RSA verifications side by side, by the best kernel that this CPU has. */
 
-#define RSA_BATCH_MAX 8
+#define RSA_BATCH_MAX RSA_KERNEL_LANES_MAX
 
-/* The size class of a key; CRYPTO_LANE_RSA_ONE where no batch code takes its form. */
+/* The size class of a key; CRYPTO_LANE_RSA_ONE where no batch takes its form. */
 enum crypto_lane rsa_batch_lane(unsigned bits, uint64_t exponent, bool odd);
-/* Signatures of that class that this CPU verifies side by side; 1: none. */
+/* Signatures of that class that are verified side by side; 1: none. */
 unsigned rsa_batch_size(enum crypto_lane lane);
+/* A batch of fewer is slower than OpenSSL, one by one. */
+unsigned rsa_batch_worth(enum crypto_lane lane);
 /* What the batch code keeps of a key of a class with rsa_batch_size() > 1; free() it. NULL when
  * memory is out. */
 void *rsa_batch_constants_new(const struct pubkey *key);

@@ -87,15 +87,22 @@ static size_t put_integer(uint8_t *out, const BIGNUM *value)
 	return n + len;
 }
 
-/* By way of an RSAPublicKey. */
-static void make_pubkey(struct rsa_testing *key, const BIGNUM *e)
+/* RSAPublicKey (RFC 8017 A.1.1) */
+static void make_der(struct rsa_testing *key, const BIGNUM *e)
 {
-	uint8_t content[RSA_MAX_OCTETS + 64], der[RSA_MAX_OCTETS + 72];
+	uint8_t content[RSA_TESTING_DER_MAX];
 	size_t len = put_integer(content, key->n);
 	len += put_integer(content + len, e);
-	size_t n = put_header(der, 0x30, len);
-	memcpy(der + n, content, len);
-	CHECKED(pubkey_new(PUBKEY_RSA, bytes_of(der, n + len), &key->key) == PUBKEY_OK);
+	size_t n = put_header(key->der, 0x30, len);
+	memcpy(key->der + n, content, len);
+	key->der_len = n + len;
+}
+
+struct pubkey *rsa_testing_pubkey(const struct rsa_testing *key)
+{
+	struct pubkey *parsed;
+	CHECKED(pubkey_new(PUBKEY_RSA, bytes_of(key->der, key->der_len), &parsed) == PUBKEY_OK);
+	return parsed;
 }
 
 void rsa_testing_init(struct rsa_testing *key, unsigned bits, uint64_t exponent, uint64_t *seed)
@@ -108,7 +115,8 @@ void rsa_testing_init(struct rsa_testing *key, unsigned bits, uint64_t exponent,
 	make_modulus(key->n, phi, bits, exponent, seed);
 	key->d = BN_mod_inverse(NULL, e, phi, ctx);
 	CHECKED(key->d);
-	make_pubkey(key, e);
+	make_der(key, e);
+	key->key = rsa_testing_pubkey(key);
 	BN_free(phi);
 	BN_free(e);
 	BN_CTX_free(ctx);

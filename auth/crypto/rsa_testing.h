@@ -30,16 +30,20 @@ enum rsa_testing_kind {
 	RSA_TESTING_KINDS
 };
 
+#define RSA_TESTING_DER_MAX (RSA_MAX_OCTETS + 72)
+
 /* Private operations are dear: each kind of encoding is signed once a key, and seldom again. */
 struct rsa_testing {
 	BIGNUM *n, *d;
 	struct pubkey *key;
+	uint8_t der[RSA_TESTING_DER_MAX];
+	size_t der_len;
 	bool is_signed[RSA_TESTING_KINDS];
 	uint8_t digest[RSA_TESTING_KINDS][32];
 	uint8_t signature[RSA_TESTING_KINDS][RSA_MAX_OCTETS];
 };
 
-#define RSA_TESTING_AGAIN 512 /* one in so many */
+#define RSA_TESTING_AGAIN 4096 /* one in so many */
 
 uint64_t rsa_testing_random(uint64_t *seed);
 void rsa_testing_bytes(uint8_t *out, size_t len, uint64_t *seed);
@@ -47,6 +51,8 @@ void rsa_testing_bytes(uint8_t *out, size_t len, uint64_t *seed);
 /* Aborts where there is no memory. */
 void rsa_testing_init(struct rsa_testing *key, unsigned bits, uint64_t exponent, uint64_t *seed);
 void rsa_testing_fini(struct rsa_testing *key);
+/* The same key parsed anew, by the path in use; pubkey_free() it. */
+struct pubkey *rsa_testing_pubkey(const struct rsa_testing *key);
 /* Room for RSA_MAX_OCTETS + 8; returns the length. `digest` is set to what is to be verified. */
 size_t rsa_testing_sign(struct rsa_testing *key, enum rsa_testing_kind kind, uint8_t digest[32],
 	uint8_t *out, uint64_t *seed);
