@@ -17,8 +17,9 @@ struct micro {
 	uint64_t (*ours)(void *state);
 	uint64_t (*reference)(void *state);
 	void (*teardown)(void *state);
-	unsigned size; /* the benchmark's own */
-	bool wall;     /* time by the clock: it waits; else by the CPU time of the thread */
+	unsigned size, fill; /* the benchmark's own, as `path` */
+	const char *path;
+	bool wall; /* time by the clock: it waits; else by the CPU time of the thread */
 	/*
 	 * CPU time that each side has used so far, where the work is not this thread's alone; NULL:
 	 * it is.
@@ -28,7 +29,20 @@ struct micro {
 	unsigned turn_ms; /* of each side; 0: 20 */
 };
 
-extern const struct micro micro_rsa_1024, micro_rsa_2048, micro_rsa_4096;
+/* X(identifier, bits, name, path as in crypto.h or NULL for the best, signatures that meet). */
+#define MICRO_RSA_SIZE(X, bits)                                                                    \
+	X(bits, bits, "rsa-" #bits, NULL, 8)                                                       \
+	X(bits##_4, bits, "rsa-" #bits "-4", NULL, 4)                                              \
+	X(bits##_2, bits, "rsa-" #bits "-2", NULL, 2)                                              \
+	X(bits##_1, bits, "rsa-" #bits "-1", NULL, 1)                                              \
+	X(bits##_avx2, bits, "rsa-" #bits "-avx2", "avx2", 4)                                      \
+	X(bits##_avx2_2, bits, "rsa-" #bits "-avx2-2", "avx2", 2)                                  \
+	X(bits##_avx2_1, bits, "rsa-" #bits "-avx2-1", "avx2", 1)
+
+#define MICRO_RSA(X) MICRO_RSA_SIZE(X, 1024) MICRO_RSA_SIZE(X, 2048) MICRO_RSA_SIZE(X, 4096)
+
+#define MICRO_RSA_DECLARE(id, ...) extern const struct micro micro_rsa_##id;
+MICRO_RSA(MICRO_RSA_DECLARE)
 extern const struct micro micro_log_append;
 extern const struct micro micro_tcp_rx, micro_tcp_conn;
 extern const struct micro micro_sha256, micro_canon, micro_dkim_mail;

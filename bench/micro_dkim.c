@@ -164,4 +164,4 @@ static uint64_t reference(void *state)
 }
 
 const struct micro micro_dkim_mail = {
-	"dkim-mail", "mails/s", setup, ours, reference, teardown, 0, false};
+	"dkim-mail", "mails/s", setup, ours, reference, teardown};

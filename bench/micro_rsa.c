@@ -1,4 +1,7 @@
-/* RSA verification: 8 keys, raw octets in, against EVP_PKEY_verify with key and context kept. */
+/*
+ * RSA verification: up to 8 keys whose signatures meet in one run of the queue, raw octets in,
+ * against EVP_PKEY_verify with key and context kept.
+ */
 #include "auth/crypto/crypto.h"
 #include "bench/micro.h"
 
@@ -9,7 +12,6 @@
 
 #define RSA_MAX_OCTETS (PUBKEY_MAX_RSA_BITS / 8)
 #define KEYS           8
-#define ROUNDS         4 /* over all keys, in one call */
 
 struct rsa {
 	struct crypto_queue *queue;
@@ -19,6 +21,8 @@ struct rsa {
 	struct pubkey_job jobs[KEYS];
 	uint8_t signature[KEYS][RSA_MAX_OCTETS];
 	uint8_t digest[KEYS][32];
+	unsigned keys;   /* of KEYS */
+	unsigned rounds; /* over all keys, in one call: about a millisecond */
 	unsigned good;
 };
 
@@ -61,7 +65,7 @@ static bool key_setup(struct rsa *rsa, unsigned i, unsigned bits)
 static void teardown(void *state)
 {
 	struct rsa *rsa = state;
-	for (unsigned i = 0; i < KEYS; i++) {
+	for (unsigned i = 0; i < rsa->keys; i++) {
 		EVP_PKEY_CTX_free(rsa->verify[i]);
 		EVP_PKEY_free(rsa->private_key[i]);
 		pubkey_free(rsa->key[i]);
@@ -72,11 +76,18 @@ static void teardown(void *state)
 
 static void *setup(const struct micro *micro)
 {
-	struct rsa *rsa = calloc(1, sizeof(*rsa));
+	struct rsa *rsa;
+	if (micro->path && !crypto_rsa_use(micro->path)) {
+		fprintf(stderr, "%s: this CPU has no %s\n", micro->name, micro->path);
+		return NULL;
+	}
+	rsa = calloc(1, sizeof(*rsa));
 	if (!rsa)
 		return NULL;
 	rsa->queue = crypto_queue_new();
-	for (unsigned i = 0; i < KEYS; i++)
+	rsa->keys = micro->fill;
+	rsa->rounds = 65536 * KEYS / (micro->size * rsa->keys);
+	for (unsigned i = 0; i < rsa->keys; i++)
 		if (!key_setup(rsa, i, micro->size)) {
 			fprintf(stderr, "%s: no key\n", micro->name);
 			return NULL;
@@ -86,8 +97,9 @@ static void *setup(const struct micro *micro)
 
 static void check(const struct rsa *rsa)
 {
-	if (rsa->good != KEYS * ROUNDS) {
-		fprintf(stderr, "%u of %u signatures verified\n", rsa->good, KEYS * ROUNDS);
+	if (rsa->good != rsa->keys * rsa->rounds) {
+		fprintf(stderr, "%u of %u signatures verified\n", rsa->good,
+			rsa->keys * rsa->rounds);
 		exit(1);
 	}
 }
@@ -96,32 +108,36 @@ static uint64_t ours(void *state)
 {
 	struct rsa *rsa = state;
 	rsa->good = 0;
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		for (unsigned i = 0; i < KEYS; i++)
+	for (unsigned round = 0; round < rsa->rounds; round++) {
+		for (unsigned i = 0; i < rsa->keys; i++)
 			crypto_add_pubkey(rsa->queue, &rsa->jobs[i]);
 		while (crypto_pending(rsa->queue))
 			crypto_run(rsa->queue, 0, true, 1000000);
 	}
 	check(rsa);
-	return KEYS * ROUNDS;
+	return rsa->keys * rsa->rounds;
 }
 
 static uint64_t reference(void *state)
 {
 	struct rsa *rsa = state;
 	rsa->good = 0;
-	for (unsigned round = 0; round < ROUNDS; round++)
-		for (unsigned i = 0; i < KEYS; i++)
+	for (unsigned round = 0; round < rsa->rounds; round++)
+		for (unsigned i = 0; i < rsa->keys; i++)
 			rsa->good += EVP_PKEY_verify(rsa->verify[i], rsa->signature[i],
 					     rsa->jobs[i].signature.len, rsa->digest[i], 32) == 1;
 	check(rsa);
-	return KEYS * ROUNDS;
+	return rsa->keys * rsa->rounds;
 }
 
-#define MICRO_RSA(bits)                                                                            \
-	const struct micro micro_rsa_##bits = {                                                    \
-		"rsa-" #bits, "verifies/s", setup, ours, reference, teardown, bits}
-
-MICRO_RSA(1024);
-MICRO_RSA(2048);
-MICRO_RSA(4096);
+#define MICRO_RSA_DEFINE(id, bits, title, way, n)                                                  \
+	const struct micro micro_rsa_##id = {.name = title,                                        \
+		.unit = "verifies/s",                                                              \
+		.setup = setup,                                                                    \
+		.ours = ours,                                                                      \
+		.reference = reference,                                                            \
+		.teardown = teardown,                                                              \
+		.size = bits,                                                                      \
+		.fill = n,                                                                         \
+		.path = way};
+MICRO_RSA(MICRO_RSA_DEFINE)

@@ -10,17 +10,10 @@
 #include <sysexits.h>
 #include <time.h>
 
-static const struct micro *const micros[] = {
-	&micro_rsa_1024,
-	&micro_rsa_2048,
-	&micro_rsa_4096,
-	&micro_log_append,
-	&micro_sha256,
-	&micro_canon,
-	&micro_dkim_mail,
-	&micro_tcp_rx,
-	&micro_tcp_conn,
-};
+#define MICRO_RSA_ENTRY(id, ...) &micro_rsa_##id,
+
+static const struct micro *const micros[] = {&micro_log_append, &micro_sha256, &micro_canon,
+	&micro_dkim_mail, &micro_tcp_rx, &micro_tcp_conn, MICRO_RSA(MICRO_RSA_ENTRY)};
 #define N_MICROS (sizeof(micros) / sizeof(micros[0]))
 
 #define TURNS   41
