@@ -18,7 +18,9 @@ static bool is_to_be_cut(const struct auth_mail *mail, const struct field *field
 {
 	if (bytes_starts_nocase(field->name, BYTES("X-Postern-")))
 		return true;
-	return field_is(field, BYTES("Authentication-Results")) &&
+	return (field_is(field, BYTES("Authentication-Results")) ||
+		       (!field->well_formed &&
+			       field_resembles(field, BYTES("Authentication-Results")))) &&
 	       authres_claims(field->value, bytes_str(mail->engine->authserv_id));
 }
 
@@ -46,6 +48,8 @@ void pipeline_header_field(struct auth_mail *mail, const struct field *field)
 		note_cut(mail, field);
 	else if (field_is(field, BYTES("From")))
 		on_from(mail, field);
+	else if (field_resembles(field, BYTES("From")))
+		mail->from_disguised = true;
 	else if (field_is(field, BYTES("Received")) &&
 		 ++mail->received > mail->engine->config.max_received)
 		mail->fed = AUTH_FEED_LOOP;

@@ -43,6 +43,7 @@ struct auth_mail {
 	uint8_t *header; /* from the engine's slab; NULL before the first octet */
 	struct fields fields;
 	unsigned received, n_cuts, from_fields;
+	bool from_disguised; /* something that only some take for a From field */
 	struct auth_cut cuts[AUTH_MAX_CUTS];
 	enum mailbox_status from_status;
 	struct mailbox_domains from;

@@ -122,7 +122,11 @@ static void fill_arc(struct auth_mail *mail)
 /* Without one author domain there is nothing to evaluate (DESIGN §7). */
 static void fill_no_author(const struct auth_mail *mail, struct auth_dmarc *dmarc)
 {
-	if (mail->from_fields == 0) {
+	if (mail->from_disguised) {
+		dmarc->result = AUTH_PERMERROR;
+		dmarc->reason = "a disguised From field";
+		dmarc->from_domains = 2; /* refused like several authors */
+	} else if (mail->from_fields == 0) {
 		dmarc->reason = "no From field";
 	} else if (mail->from_fields > 1) {
 		dmarc->result = AUTH_PERMERROR;
@@ -146,7 +150,7 @@ static void fill_dmarc(struct auth_mail *mail)
 
 	dmarc->from_fields = mail->from_fields;
 	dmarc->from_domains = mail->from.n;
-	dmarc->has_from_domain = mail->from_fields == 1 && eval != NULL;
+	dmarc->has_from_domain = mail->from_fields == 1 && eval != NULL && !mail->from_disguised;
 	if (!dmarc->has_from_domain) {
 		fill_no_author(mail, dmarc);
 		return;

@@ -177,6 +177,7 @@ static int add_auth(struct daemon *d, struct worker *worker)
 	ac.max_mails = config->limits.mails;
 	ac.max_header_bytes = config->limits.header_bytes;
 	ac.max_received = config->auth.max_received;
+	ac.secondary_wait_ms = config->auth.secondary_wait_ms;
 	ac.hash_all = d->sealer.signer != NULL;
 	worker->epoch = epoch_reader_at(&d->epoch, worker->index);
 	return auth_engine_new(&ac, d->resolver.cache, worker->epoch, &worker->auth);

@@ -56,7 +56,10 @@ static bool is_all(struct bytes b, bool (*of_class)(int c))
 	return b.len > 0;
 }
 
-/* [ [ local-part ] "@" ] domain-name of RFC 8601 §2.2, the local part a dot-atom. */
+/*
+ * [ [ local-part ] "@" ] domain-name of RFC 8601 §2.2, the local part a dot-atom, and no encoded
+ * word that somebody might decode.
+ */
 static bool is_address(struct bytes value)
 {
 	size_t at = bytes_rfind(value, '@');
@@ -65,7 +68,8 @@ static bool is_address(struct bytes value)
 	return at != BYTES_NPOS && is_all(bytes_from(value, at + 1), is_domain_octet) &&
 	       (local.len == 0 || (is_all(local, is_dot_atext) && local.data[0] != '.' &&
 					  local.data[local.len - 1] != '.' &&
-					  bytes_find_bytes(local, BYTES("..")) == BYTES_NPOS));
+					  bytes_find_bytes(local, BYTES("..")) == BYTES_NPOS &&
+					  bytes_find_bytes(local, BYTES("=?")) == BYTES_NPOS));
 }
 
 /*

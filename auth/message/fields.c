@@ -67,6 +67,45 @@ static bool take(struct fields *fields, struct bytes *input)
 	return true;
 }
 
+/* The graphic octets of `line` up to its colon are `name`. */
+static bool line_resembles(struct bytes line, struct bytes name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < line.len && line.data[i] != ':'; i++) {
+		if (!ascii_is_vchar(line.data[i]))
+			continue;
+		if (n == name.len || ascii_lower(line.data[i]) != ascii_lower(name.data[n]))
+			return false;
+		n++;
+	}
+	return n == name.len;
+}
+
+/* Behind a `c` that is no part of a CRLF, which SMTP would not have let in, a line resembles it. */
+static bool resembles_behind(struct bytes raw, char c, struct bytes name)
+{
+	size_t from = 0, at;
+
+	for (; (at = bytes_find(bytes_from(raw, from), c)) != BYTES_NPOS; from += at + 1) {
+		struct bytes rest = bytes_from(raw, from + at + 1);
+		bool folds =
+			c == '\r' ? bytes_starts(rest, BYTES("\n"))
+				  : c == '\n' && from + at > 0 && raw.data[from + at - 1] == '\r';
+
+		if (!folds && line_resembles(rest, name))
+			return true;
+	}
+	return false;
+}
+
+bool field_resembles(const struct field *field, struct bytes name)
+{
+	return field_is(field, name) || line_resembles(field->raw, name) ||
+	       resembles_behind(field->raw, '\r', name) ||
+	       resembles_behind(field->raw, '\n', name) || resembles_behind(field->raw, '\0', name);
+}
+
 static bool line_is_complete(const struct fields *fields)
 {
 	return fields->len >= fields->line_start + 2 && fields->buffer[fields->len - 2] == '\r' &&

@@ -51,6 +51,12 @@ enum fields_event fields_finish(struct fields *fields, struct field *field);
 struct bytes fields_section(const struct fields *fields);
 /* One field from its raw octets, as fields_feed() would give it. */
 void field_from_raw(struct field *field, struct bytes raw);
+/*
+ * Whether a lenient reader may take it for a field of this name, and so whoever is shown the mail:
+ * octets of its name that are no graphic ASCII (controls, a byte order mark, blanks of other
+ * alphabets) count for nothing, and a bare CR, LF or NUL begins a line.
+ */
+bool field_resembles(const struct field *field, struct bytes name);
 /* Whether it has this name, in any case, well formed or not. */
 static inline bool field_is(const struct field *field, struct bytes name)
 {

@@ -167,6 +167,42 @@ static void names_compare_in_any_case(void **state)
 	assert_false(field_is(&field, BYTES("Fro")));
 }
 
+static const struct {
+	struct bytes raw;
+	bool resembles;
+} disguises[] = {
+	{BYTES("From: a"), true},
+	{BYTES("fROM\t: a"), true},
+	{BYTES("From\r\n : a"), true},
+	{BYTES("From\v: a"), true},
+	{BYTES("\xef\xbb\xbf"
+	       "From: a"),
+		true},
+	{BYTES("F\001rom\xc2\xa0: a"), true},
+	{BYTES("X: y\rFrom: a"), true},
+	{BYTES("X: y\r\r\n\nFrom: a"), true},
+	{BYTES("X: y\r\n \0From: a"), true},
+	{BYTES("X: y\r\n From: a"), false},
+	{BYTES("X: From: a"), false},
+	{BYTES("Fro: a"), false},
+	{BYTES("Froms: a"), false},
+	{BYTES("From a@b Tue"), false},
+	{BYTES("X: y\r"), false},
+	{BYTES(""), false},
+};
+
+static void what_some_take_for_a_field_resembles_it(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(disguises) / sizeof(disguises[0]); i++) {
+		struct field field;
+
+		field_from_raw(&field, disguises[i].raw);
+		if (field_resembles(&field, BYTES("From")) != disguises[i].resembles)
+			fail_msg("case %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +215,7 @@ int main(void)
 		cmocka_unit_test(stops_at_the_capacity_and_stays_there),
 		cmocka_unit_test(the_section_is_every_octet_before_the_empty_line),
 		cmocka_unit_test(names_compare_in_any_case),
+		cmocka_unit_test(what_some_take_for_a_field_resembles_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

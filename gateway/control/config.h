@@ -84,6 +84,7 @@ struct config {
 	struct {
 		uint32_t max_signatures, max_received;
 		uint32_t patience_ms; /* how long a verdict is waited for after the end of data */
+		uint32_t secondary_wait_ms; /* and how long of it for what decides nothing */
 		bool body_tail;
 		const char *seal_key, *seal_domain, *seal_selector; /* all NULL: no ARC sealing */
 	} auth;

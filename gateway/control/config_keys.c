@@ -101,6 +101,9 @@ const struct config_key config_keys[] = {
 	NUMBER("auth.patience", CONFIG_MILLIS, auth.patience_ms, "20s", 100, 300000,
 		"How long a verdict may take after the end of data; then open look-ups count as "
 		"time-outs."),
+	NUMBER("auth.secondary_wait", CONFIG_MILLIS, auth.secondary_wait_ms, "1s", 0, 60000,
+		"How long of it may pass for the client's name and the HELO identity alone, which "
+		"decide nothing; then they are temperror."),
 	NUMBER("auth.body_tail", CONFIG_BOOL, auth.body_tail, "false", 0, 1,
 		"Let a DKIM signature whose l= leaves a tail unsigned pass."),
 

@@ -42,3 +42,11 @@ def fields(section):
             name, value = line.split(":", 1)
             out.setdefault(name.lower(), value.strip())
     return out
+
+
+def keygen(key, domain, selector, *options):
+    """A new key in the file `key`; returns the line of its DNS record."""
+    done = subprocess.run([os.path.join(build_dir(), "postern"), "dkim", "keygen", "--key", key,
+                           "--domain", domain, "--selector", selector, *options],
+                          stdout=subprocess.PIPE, timeout=60, check=True)
+    return done.stdout.decode()
