@@ -1,6 +1,6 @@
 #include "gateway/stream.h"
 
-#include "dataplane/port/kernel_port.h"
+#include "dataplane/kernel/kernel_port.h"
 #include "dataplane/tcp/tcp.h"
 
 /* Each transport's calls behind the table; they differ in the type of the handle alone. */

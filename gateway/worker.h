@@ -11,7 +11,7 @@
 #include "base/slab.h"
 #include "base/wheel.h"
 #include "dataplane/lcore.h"
-#include "dataplane/port/kernel_port.h"
+#include "dataplane/kernel/kernel_port.h"
 #include "gateway/control/config.h"
 #include "gateway/gateway_counters.h"
 #include "gateway/handoff.h"

@@ -61,6 +61,13 @@ void port_env_fini(void);
 int port_env_register_thread(unsigned lcore);
 void port_env_unregister_thread(void);
 
+/*
+ * Whether port_open() would refuse the device for what the host is like: the interface, its
+ * addresses and queues, a NIC's driver. Only looks, needs no privilege and no DPDK environment. 0
+ * or -errno with what to do in `why`.
+ */
+int port_check(const struct port_config *config, struct text *why);
+
 /* Open and start a device. On failure -errno, and `why` says what happened and what to do. */
 int port_open(const struct port_config *config, struct port **out, struct text *why);
 void port_close(struct port *port);

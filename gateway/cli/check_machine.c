@@ -1,10 +1,10 @@
 #include "gateway/cli/check_machine.h"
 
+#include "dataplane/port/port.h"
 #include "gateway/memory_plan.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -56,71 +56,50 @@ static bool address_of(const struct ifaddrs *entry, struct ip_addr *addr)
 	return true;
 }
 
-/* Whether the kernel has that address, on `interface` or (NULL) on any. */
-static bool kernel_has(
-	const struct check *check, const char *interface, const struct ip_addr *wanted)
+/* Whether the kernel has that address. */
+static bool kernel_has(const struct check *check, const struct ip_addr *wanted)
 {
 	struct ip_addr addr;
 
 	for (const struct ifaddrs *e = check->addresses; e; e = e->ifa_next)
-		if ((!interface || strcmp(e->ifa_name, interface) == 0) && address_of(e, &addr) &&
-			ip_addr_eq(&addr, wanted))
+		if (address_of(e, &addr) && ip_addr_eq(&addr, wanted))
 			return true;
 	return false;
 }
 
-/* Addresses of ours that the kernel must have on the interface (`wanted`), or must not. */
-static void check_addresses(struct check *check, const struct config_listen *listen,
-	const char *interface, bool wanted, const char *advice)
+/* The kernel listens on addresses of its own only. */
+static void check_addresses(struct check *check, const struct config_listen *listen)
 {
 	char text[IP_ADDR_TEXT_MAX];
 
 	for (unsigned i = 0; i < listen->n_addresses; i++) {
 		const struct ip_addr *addr = &listen->addresses[i].addr;
 
-		if (kernel_has(check, interface, addr) == wanted)
+		if (kernel_has(check, addr))
 			continue;
 		ip_addr_format(addr, text);
-		say(check, false, "listen: %s: the kernel has %s%s: %s", listen->device,
-			wanted ? "not " : "", text, advice);
+		say(check, false, "listen: %s: the kernel has not %s: it cannot be listened on",
+			listen->device, text);
 	}
 }
 
-static void check_interface(
-	struct check *check, const struct config_listen *listen, const char *interface, bool shared)
+/* What the daemon would be refused at its start. */
+static void check_device(struct check *check, const struct config_listen *listen)
 {
-	if (if_nametoindex(interface) == 0)
-		say(check, true,
-			"listen: %s: there is no interface %s (`ip link` shows what there is)",
-			listen->device, interface);
-	else if (shared)
-		check_addresses(check, listen, interface, true, "give it to the interface");
-	else
-		check_addresses(check, listen, interface, false,
-			"it would answer senders with RST; take it from the interface, or use "
-			"af_xdp-shared");
-}
+	const struct port_config config = {
+		.device = listen->device,
+		.queues = check->config->lcores.io,
+		.addresses = listen->addresses,
+		.n_addresses = listen->n_addresses,
+		.ports = listen->ports,
+		.n_ports = listen->n_ports,
+	};
+	char text_buf[512];
+	struct text why;
 
-static void check_pci(struct check *check, const struct config_listen *listen, const char *slot)
-{
-	char path[256], driver[256];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", slot);
-	if (access(path, F_OK) != 0) {
-		say(check, true,
-			"listen: %s: there is no such device (`lspci -D` shows what there "
-			"is)",
-			listen->device);
-		return;
-	}
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", slot);
-	n = readlink(path, driver, sizeof(driver) - 1);
-	driver[n > 0 ? n : 0] = '\0';
-	if (!strstr(driver, "vfio-pci"))
-		say(check, false,
-			"listen: %s: is not bound to vfio-pci (dpdk-devbind.py --bind=vfio-pci %s)",
-			listen->device, slot);
+	text_init(&why, text_buf, sizeof(text_buf));
+	if (port_check(&config, &why) < 0)
+		say(check, true, "listen: %s", text_str(&why));
 }
 
 /* Senders beyond the device's own network are answered by way of a gateway. */
@@ -145,17 +124,13 @@ static void check_gateway(struct check *check, const struct config_listen *liste
 static void check_listen(struct check *check, const struct config_listen *listen)
 {
 	const char *device = listen->device;
-	const char *name = strchr(device, ':') ? strchr(device, ':') + 1 : "";
 	bool shared = strncmp(device, "af_xdp-shared:", 14) == 0;
 
 	if (config_listen_is_kernel(listen)) {
-		check_addresses(check, listen, NULL, true, "it cannot be listened on");
+		check_addresses(check, listen);
 		return;
 	}
-	if (shared || strncmp(device, "af_packet:", 10) == 0 || strncmp(device, "af_xdp:", 7) == 0)
-		check_interface(check, listen, name, shared);
-	else if (strncmp(device, "pci:", 4) == 0)
-		check_pci(check, listen, name);
+	check_device(check, listen);
 	if (!shared && strncmp(device, "tap", 3) != 0)
 		check_gateway(check, listen);
 }

@@ -83,7 +83,7 @@ class Lab:
 
     # --- up
 
-    def up(self, device="tap", config=None, dns="zone", imaps_port=0, start_gateway=True,
+    def up(self, device="tap", config=None, dns="zone", imaps_port=0, start_gateway=True, queues=1,
            progress=lambda text: None):
         if os.geteuid() != 0:
             raise LabError("a lab needs root (namespaces, tap)", "run it as root")
@@ -115,7 +115,7 @@ class Lab:
             progress("starting a private Dovecot")
             self._mailboxes(imaps_port)
             progress(f"making the client's namespace {self.netns} and the device ({device})")
-            self._wire()
+            self._wire(queues)
             self._configure(config)
             if start_gateway:
                 progress("starting posternd")
@@ -160,7 +160,7 @@ class Lab:
             addresses.append(f"{senders.GATEWAY_IP6}/{senders.PREFIX6}")
         return addresses
 
-    def _wire(self):
+    def _wire(self, queues):
         netns.create(self.netns)
         if self.facts["device"] == "tap":
             return  # the daemon makes it; see _plug
@@ -170,9 +170,9 @@ class Lab:
             return
         if self.facts["device"] == "af_xdp-shared":
             # The gateway's addresses are this kernel's, on the interface that it shares.
-            netns.veth(self.link, self.client_link, self.netns, self._gateway_addresses())
+            netns.veth(self.link, self.client_link, self.netns, self._gateway_addresses(), queues=queues)
         else:
-            netns.veth(self.link, self.client_link, self.netns)
+            netns.veth(self.link, self.client_link, self.netns, queues=queues)
         if self.facts["device"] == "af_packet":
             netns.steer_receive(self.link)
         netns.address(self.netns, self.client_link, *self._client_addresses())

@@ -101,11 +101,12 @@ def address(ns, device, *addresses):
     run("ip", "-n", ns, "link", "set", device, "up")
 
 
-def veth(outer, inner, ns, addresses=()):
+def veth(outer, inner, ns, addresses=(), queues=1):
     """A pair: outer stays here for the gateway, inner is the client's end in the namespace.
 
     Without addresses the kernel says nothing on the outer end."""
-    run("ip", "link", "add", outer, "type", "veth", "peer", "name", inner)
+    many = ("numrxqueues", str(queues), "numtxqueues", str(queues))
+    run("ip", "link", "add", outer, *many, "type", "veth", "peer", "name", inner, *many)
     run("ip", "link", "set", inner, "netns", ns)
     if has_ipv6() and not addresses:
         with open(f"/proc/sys/net/ipv6/conf/{outer}/disable_ipv6", "w", encoding="ascii") as f:
