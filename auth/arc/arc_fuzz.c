@@ -40,5 +40,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if ((result == AUTH_PASS || result == AUTH_NONE) != !reason)
 		abort();
+	dkim_harness_end(&h);
 	return 0;
 }

@@ -20,7 +20,7 @@ void dkim_harness_init(struct dkim_harness *h, struct dns_zone *zone)
 	dns_asks_init(&h->asks, &h->arena);
 }
 
-static void forget(struct dkim_harness *h)
+void dkim_harness_end(struct dkim_harness *h)
 {
 	if (h->verifier && h->hooks)
 		h->hooks->end(h->ctx);
@@ -33,7 +33,7 @@ static void forget(struct dkim_harness *h)
 
 void dkim_harness_fini(struct dkim_harness *h)
 {
-	forget(h);
+	dkim_harness_end(h);
 	arena_fini(&h->arena);
 	slab_fini(&h->blocks);
 	crypto_queue_free(h->queue);
@@ -99,7 +99,7 @@ void dkim_harness_run(struct dkim_harness *h, struct bytes message)
 	struct fields fields;
 	bool in_body = false;
 
-	forget(h);
+	dkim_harness_end(h);
 	dns_asks_init(&h->asks, &h->arena);
 	fields_init(&fields, h->header, DKIM_HARNESS_HEADER_MAX);
 	h->verifier = dkim_verifier_new(&h->arena, &h->asks, h->queue, &h->limits, h->now_unix_s);
