@@ -1,8 +1,8 @@
 #include "base/arena.h"
 
 #include <assert.h>
-#include <stdio.h>
 
+#include "base/format.h"
 #include "base/poison_priv.h"
 
 struct arena_block {
@@ -119,13 +119,13 @@ struct bytes arena_printf(struct arena *a, const char *format, ...)
 	int len;
 
 	va_start(args, format);
-	len = vsnprintf(NULL, 0, format, args);
+	len = format_text(NULL, 0, format, args);
 	va_end(args);
 	text = len < 0 ? NULL : arena_alloc(a, (size_t)len + 1, 1);
 	if (!text)
 		return (struct bytes){NULL, 0};
 	va_start(args, format);
-	vsnprintf(text, (size_t)len + 1, format, args);
+	format_text(text, (size_t)len + 1, format, args);
 	va_end(args);
 	return bytes_of(text, (size_t)len);
 }

@@ -1,7 +1,8 @@
 #include "base/bytes.h"
 
 #include <errno.h>
-#include <stdio.h>
+
+#include "base/format.h"
 
 int ascii_hex_value(int c)
 {
@@ -29,20 +30,6 @@ int bytes_cmp(struct bytes a, struct bytes b)
 	if (order != 0 || a.len == b.len)
 		return order;
 	return a.len < b.len ? -1 : 1;
-}
-
-struct bytes bytes_slice(struct bytes b, size_t from, size_t len)
-{
-	if (from > b.len)
-		from = b.len;
-	if (len > b.len - from)
-		len = b.len - from;
-	return bytes_of(b.data ? b.data + from : NULL, len);
-}
-
-struct bytes bytes_from(struct bytes b, size_t from)
-{
-	return bytes_slice(b, from, SIZE_MAX);
 }
 
 bool bytes_starts(struct bytes b, struct bytes prefix)
@@ -182,23 +169,13 @@ bool cursor_take(struct cursor *c, size_t len, struct bytes *taken)
 	return true;
 }
 
-static struct bytes take_run(struct cursor *c, cursor_class_fn of_class, bool member)
+struct bytes cursor_take_until(struct cursor *c, cursor_class_fn of_class)
 {
 	const uint8_t *from = c->at;
 
-	while (!cursor_done(c) && of_class(*c->at) == member)
+	while (!cursor_done(c) && !of_class(*c->at))
 		c->at++;
 	return bytes_of(from, (size_t)(c->at - from));
-}
-
-struct bytes cursor_take_while(struct cursor *c, cursor_class_fn of_class)
-{
-	return take_run(c, of_class, true);
-}
-
-struct bytes cursor_take_until(struct cursor *c, cursor_class_fn of_class)
-{
-	return take_run(c, of_class, false);
 }
 
 struct bytes cursor_take_to(struct cursor *c, char octet)
@@ -211,7 +188,7 @@ struct bytes cursor_take_to(struct cursor *c, char octet)
 
 size_t cursor_skip_wsp(struct cursor *c)
 {
-	return take_run(c, is_wsp, true).len;
+	return cursor_take_while(c, is_wsp).len;
 }
 
 int cursor_take_u64(struct cursor *c, uint64_t max, uint64_t *value)
@@ -244,29 +221,6 @@ void text_reset(struct text *t)
 	t->overflow = false;
 }
 
-/* Room for `len` more octets, the NUL aside; where not, everything from here on is left out. */
-static bool text_fits(struct text *t, size_t len)
-{
-	if (!t->overflow && t->len < t->cap && len <= t->cap - t->len - 1)
-		return true;
-	t->overflow = true;
-	return false;
-}
-
-void text_put(struct text *t, struct bytes b)
-{
-	if (b.len == 0 || !text_fits(t, b.len))
-		return;
-	memcpy(t->data + t->len, b.data, b.len);
-	t->len += b.len;
-}
-
-void text_putc(struct text *t, char c)
-{
-	if (text_fits(t, 1))
-		t->data[t->len++] = c;
-}
-
 void text_put_lower(struct text *t, struct bytes b)
 {
 	if (b.len == 0 || !text_fits(t, b.len))
@@ -290,7 +244,7 @@ void text_put_u64(struct text *t, uint64_t value)
 void text_vprintf(struct text *t, const char *format, va_list args)
 {
 	size_t room = t->overflow || t->len >= t->cap ? 0 : t->cap - t->len;
-	int len = vsnprintf(room ? t->data + t->len : NULL, room, format, args);
+	int len = format_text(room ? t->data + t->len : NULL, room, format, args);
 
 	if (len >= 0 && text_fits(t, (size_t)len))
 		t->len += (size_t)len;

@@ -105,9 +105,19 @@ bool bytes_starts_nocase(struct bytes b, struct bytes prefix);
 bool bytes_ends_nocase(struct bytes b, struct bytes suffix);
 
 /* Up to len octets from offset `from`; both are clamped to what is there. */
-struct bytes bytes_slice(struct bytes b, size_t from, size_t len);
+static inline struct bytes bytes_slice(struct bytes b, size_t from, size_t len)
+{
+	if (from > b.len)
+		from = b.len;
+	if (len > b.len - from)
+		len = b.len - from;
+	return bytes_of(b.data ? b.data + from : NULL, len);
+}
 /* Everything from offset `from` on, clamped. */
-struct bytes bytes_from(struct bytes b, size_t from);
+static inline struct bytes bytes_from(struct bytes b, size_t from)
+{
+	return bytes_slice(b, from, SIZE_MAX);
+}
 
 #define BYTES_NPOS SIZE_MAX
 /* Offset of the first (last) `c`, or BYTES_NPOS. */
@@ -183,7 +193,14 @@ bool cursor_accept_nocase(struct cursor *c, struct bytes word);
 /* Exactly len octets; false if fewer are left. */
 bool cursor_take(struct cursor *c, size_t len, struct bytes *taken);
 /* The run of octets that are (are not) of a class; may be empty. */
-struct bytes cursor_take_while(struct cursor *c, cursor_class_fn of_class);
+static inline struct bytes cursor_take_while(struct cursor *c, cursor_class_fn of_class)
+{
+	const uint8_t *from = c->at;
+
+	while (c->at < c->end && of_class(*c->at))
+		c->at++;
+	return bytes_of(from, (size_t)(c->at - from));
+}
 struct bytes cursor_take_until(struct cursor *c, cursor_class_fn of_class);
 /* The run before the next `octet`, or the rest; the octet itself stays. */
 struct bytes cursor_take_to(struct cursor *c, char octet);
@@ -207,8 +224,8 @@ struct text {
 /* `buf` of `cap` octets is borrowed until the text is no longer used. */
 void text_init(struct text *t, char *buf, size_t cap);
 void text_reset(struct text *t);
-void text_put(struct text *t, struct bytes b);
-void text_putc(struct text *t, char c);
+static inline void text_put(struct text *t, struct bytes b);
+static inline void text_putc(struct text *t, char c);
 /* `b` with ASCII letters in lower case. */
 void text_put_lower(struct text *t, struct bytes b);
 void text_put_u64(struct text *t, uint64_t value);
@@ -217,6 +234,29 @@ void text_vprintf(struct text *t, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 /* The text so far, NUL-terminated; stays owned by the builder. */
 const char *text_str(struct text *t);
+
+/* Room for `len` more octets, the NUL aside; where not, everything from here on is left out. */
+static inline bool text_fits(struct text *t, size_t len)
+{
+	if (!t->overflow && t->len < t->cap && len <= t->cap - t->len - 1)
+		return true;
+	t->overflow = true;
+	return false;
+}
+
+static inline void text_put(struct text *t, struct bytes b)
+{
+	if (b.len == 0 || !text_fits(t, b.len))
+		return;
+	memcpy(t->data + t->len, b.data, b.len);
+	t->len += b.len;
+}
+
+static inline void text_putc(struct text *t, char c)
+{
+	if (text_fits(t, 1))
+		t->data[t->len++] = c;
+}
 
 static inline struct bytes text_bytes(const struct text *t)
 {

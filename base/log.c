@@ -1,9 +1,9 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "base/pages.h"
 
 static const char hex[] = "0123456789abcdef";
@@ -80,12 +80,26 @@ const char *log_value(char *buf, size_t cap, struct bytes value)
 	return buf;
 }
 
+static size_t plain_run(struct bytes b)
+{
+	size_t n = 0;
+
+	while (n < b.len && is_plain(b.data[n]))
+		n++;
+	return n;
+}
+
 /* Copies as printable ASCII; what does not fit ends in "...". */
 static size_t put_line(char *out, size_t cap, struct bytes raw)
 {
 	static const char cut[] = "...";
-	size_t len = 0;
+	size_t len = plain_run(raw);
 
+	if (len == raw.len && len <= cap) {
+		memcpy(out, raw.data, len);
+		return len;
+	}
+	len = 0;
 	for (size_t i = 0; i < raw.len; i++) {
 		size_t need = is_plain(raw.data[i]) ? 1 : 4;
 		size_t keep = i + 1 == raw.len ? 0 : sizeof(cut) - 1;
@@ -99,13 +113,24 @@ static size_t put_line(char *out, size_t cap, struct bytes raw)
 	return len;
 }
 
+#define QID_MAX 32
+
+static size_t put_qid(char *out, const char *qid)
+{
+	size_t len = strnlen(qid, QID_MAX);
+
+	memcpy(out, qid, len);
+	memcpy(out + len, ": ", 2);
+	return len + 2;
+}
+
 static void fill_record(struct log_record *rec, enum log_severity severity, const char *qid,
 	const char *format, va_list args)
 {
 	char raw[LOG_RECORD_SIZE];
-	int prefix = snprintf(raw, sizeof(raw), "%.32s: ", qid ? qid : "NOQUEUE");
-	int rest = vsnprintf(raw + prefix, sizeof(raw) - (size_t)prefix, format, args);
-	size_t len = (size_t)prefix + (rest > 0 ? (size_t)rest : 0);
+	size_t prefix = put_qid(raw, qid ? qid : "NOQUEUE");
+	int rest = format_text(raw + prefix, sizeof(raw) - prefix, format, args);
+	size_t len = prefix + (rest > 0 ? (size_t)rest : 0);
 
 	if (len > sizeof(raw) - 1)
 		len = sizeof(raw) - 1; /* longer than text[], so put_line() marks the cut */

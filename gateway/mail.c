@@ -299,14 +299,16 @@ void mail_committed(struct mail *mail, int error)
 				: error == -ENOSPC ? SMTP_REPLY_NO_SPACE
 						   : SMTP_REPLY_LOCAL_ERROR;
 	char text[64];
+	struct text queued;
 
 	mail->worker->mails_out--;
 	if (error)
 		count_failed(mail, error);
 	else
 		count_accepted(mail);
-	snprintf(text, sizeof(text), "Ok: queued as %s", mail->id);
+	text_init(&queued, text, sizeof(text));
+	text_printf(&queued, "Ok: queued as %s", mail->id);
 	mail_free(mail);
 	if (session)
-		session_answer(session, smtp_reply_get(id), error ? NULL : text);
+		session_answer(session, smtp_reply_get(id), error ? NULL : text_str(&queued));
 }

@@ -228,9 +228,13 @@ static void read_report(struct dkim_sig *sig, const struct dkim_tags *tags)
 const char *dkim_sig_parse(struct dkim_sig *sig, enum dkim_sig_kind kind, const struct field *field,
 	struct arena *arena)
 {
-	struct reader r = {.sig = sig, .kind = kind, .arena = arena};
+	struct reader r;
 	const char *wrong = NULL;
 
+	/* Its tags are many and set when they are found. */
+	r.sig = sig;
+	r.kind = kind;
+	r.arena = arena;
 	*sig = (struct dkim_sig){
 		.kind = kind, .raw = field->raw, .body_length = DKIM_SIG_NO_LENGTH};
 	/* ARC: seals always (RFC 8617 §5.1.1), messages where c= is absent, as those who sign them

@@ -1,19 +1,43 @@
 #include "auth/dkim/dkim_tags.h"
 
+enum {
+	NAME = 1 << 0,  /* of a tag's name */
+	VALUE = 1 << 1, /* VALCHAR and FWS, widened by what RFC 8616 lets into values */
+	FWS = 1 << 2,
+};
+
+/* All but ";" is of a value, and controls are of nothing. */
+static const uint8_t class_of[256] = {
+	['\t'] = FWS | VALUE,
+	['\n'] = FWS | VALUE,
+	['\r'] = FWS | VALUE,
+	[' '] = FWS | VALUE,
+	['!' ... '/'] = VALUE,
+	['0' ... '9'] = NAME | VALUE,
+	[':'] = VALUE,
+	['<' ... '@'] = VALUE,
+	['A' ... 'Z'] = NAME | VALUE,
+	['[' ... '^'] = VALUE,
+	['_'] = NAME | VALUE,
+	['`'] = VALUE,
+	['a' ... 'z'] = NAME | VALUE,
+	['{' ... '~'] = VALUE,
+	[0x80 ... 0xff] = VALUE,
+};
+
 static bool is_fws(int c)
 {
-	return ascii_is_wsp(c) || c == '\r' || c == '\n';
+	return class_of[c] & FWS;
 }
 
 static bool is_name_octet(int c)
 {
-	return ascii_is_alnum(c) || c == '_';
+	return class_of[c] & NAME;
 }
 
-/* VALCHAR, widened by what RFC 8616 lets into values. */
 static bool is_value_octet(int c)
 {
-	return (ascii_is_vchar(c) && c != ';') || c >= 0x80 || is_fws(c);
+	return class_of[c] & VALUE;
 }
 
 void dkim_tags_skip_fws(struct cursor *c)
@@ -22,21 +46,18 @@ void dkim_tags_skip_fws(struct cursor *c)
 		c->at++;
 }
 
-const struct dkim_tag *dkim_tags_find(const struct dkim_tags *tags, const char *name)
+static const struct dkim_tag *find(const struct dkim_tags *tags, struct bytes name)
 {
-	struct bytes wanted = bytes_str(name);
+	/* Nearly all names are of one letter: it decides. None is empty. */
 	for (unsigned i = 0; i < tags->n; i++)
-		if (bytes_eq(tags->tag[i].name, wanted))
+		if (tags->tag[i].name.data[0] == name.data[0] && bytes_eq(tags->tag[i].name, name))
 			return &tags->tag[i];
 	return NULL;
 }
 
-static bool is_known(const struct dkim_tags *tags, struct bytes name)
+const struct dkim_tag *dkim_tags_find(const struct dkim_tags *tags, const char *name)
 {
-	for (unsigned i = 0; i < tags->n; i++)
-		if (bytes_eq(tags->tag[i].name, name))
-			return true;
-	return false;
+	return find(tags, bytes_str(name));
 }
 
 static bool take_tag(struct cursor *c, struct dkim_tag *tag)
@@ -62,7 +83,7 @@ enum dkim_tags_error dkim_tags_parse(struct bytes list, struct dkim_tags *tags)
 		struct dkim_tag tag;
 		if (!take_tag(&c, &tag))
 			return DKIM_TAGS_SYNTAX;
-		if (is_known(tags, tag.name))
+		if (find(tags, tag.name))
 			return DKIM_TAGS_DUPLICATE;
 		if (tags->n == DKIM_TAGS_MAX)
 			return DKIM_TAGS_TOO_MANY;
@@ -72,16 +93,34 @@ enum dkim_tags_error dkim_tags_parse(struct bytes list, struct dkim_tags *tags)
 	return DKIM_TAGS_OK;
 }
 
-static int base64_value(int c)
-{
-	if (ascii_is_upper(c))
-		return c - 'A';
-	if (ascii_is_lower(c))
-		return c - 'a' + 26;
-	if (ascii_is_digit(c))
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* What an octet means in Base64; 0: it does not belong there. */
+#define DIGIT   0x40 /* and its value */
+#define PADDING 0x80
+#define BLANK   0xc0
+
+static const uint8_t base64_class[256] = {
+#define D(c, n)  [c] = DIGIT | (n), [c + 1] = DIGIT | ((n) + 1)
+#define D8(c, n) D(c, n), D(c + 2, (n) + 2), D(c + 4, (n) + 4), D(c + 6, (n) + 6)
+	D8('A', 0),
+	D8('I', 8),
+	D8('Q', 16),
+	D('Y', 24),
+	D8('a', 26),
+	D8('i', 34),
+	D8('q', 42),
+	D('y', 50),
+	D8('0', 52),
+	D('8', 60),
+	['+'] = DIGIT | 62,
+	['/'] = DIGIT | 63,
+#undef D8
+#undef D
+	['='] = PADDING,
+	[' '] = BLANK,
+	['\t'] = BLANK,
+	['\r'] = BLANK,
+	['\n'] = BLANK,
+};
 
 bool dkim_tags_base64(struct bytes text, uint8_t *out, size_t capacity, size_t *len)
 {
@@ -90,15 +129,14 @@ bool dkim_tags_base64(struct bytes text, uint8_t *out, size_t capacity, size_t *
 
 	*len = 0;
 	for (size_t i = 0; i < text.len; i++) {
-		int c = text.data[i];
-		if (is_fws(c))
+		uint8_t class = base64_class[text.data[i]];
+		if (class == BLANK)
 			continue;
-		int value = base64_value(c);
-		if (c == '=')
+		if (class == PADDING)
 			padding++;
-		else if (value < 0 || padding)
+		else if (!class || padding)
 			return false;
-		bits = bits << 6 | (uint32_t)(value & 0x3f) * (c != '=');
+		bits = bits << 6 | (class & 0x3f);
 		if (++digits % 4)
 			continue;
 		if (padding > 2 || *len + 3 - padding > capacity)
