@@ -78,5 +78,9 @@ void doorbell_wait(struct doorbell *d, const int *fds, unsigned n_fds, uint64_t 
 	for (unsigned i = 0; i < n; i++)
 		waits[i + 1] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	ppoll(waits, n + 1, &timeout, NULL);
-	doorbell_clear(d);
+	/* Most naps end by the timer or a device: nothing to read then. */
+	if (waits[0].revents)
+		doorbell_clear(d);
+	else
+		doorbell_cancel(d);
 }

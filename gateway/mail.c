@@ -256,6 +256,7 @@ void mail_verdict(struct mail *mail)
 {
 	const struct auth_verdict *verdict = auth_mail_verdict(mail->auth);
 
+	mail->decided_us = mail->worker->now_us;
 	policy_decide(&mail->worker->policy, &mail->session->peer, verdict, &mail->decision);
 	if (mail->decision.override && verdict->dmarc.result == AUTH_FAIL)
 		auth_mail_override(mail->auth, mail->decision.override);

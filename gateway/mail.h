@@ -23,7 +23,7 @@ struct mail {
 	struct auth_mail *auth;
 	uint64_t queue_id;
 	char id[QUEUE_ID_TEXT_SIZE];
-	uint64_t begun_us, ended_us;
+	uint64_t begun_us, ended_us, decided_us;
 	uint64_t reserved; /* octets of spool */
 	struct chunk *first, *last;
 	unsigned n_chunks;

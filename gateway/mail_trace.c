@@ -36,7 +36,7 @@ void mail_trace_log(struct mail *mail, const struct auth_verdict *verdict)
 			: dmarc_policy_word(verdict->dmarc.policy),
 		LOG_VALUE(verdict->dmarc.from_domain), d->reason[0] ? d->reason : "none",
 		d->override ? "local_policy" : "none",
-		(unsigned long long)(mail->worker->now_us - mail->ended_us));
+		(unsigned long long)(mail->decided_us - mail->ended_us));
 }
 
 /* --- for `postern trace` ------------------------------------------------------------------------
@@ -69,8 +69,9 @@ void mail_trace_put(const struct mail *mail, struct text *out)
 	put_envelope(mail, out);
 	auth_mail_trace(mail->auth, out);
 	if (d->reason)
-		text_printf(out, "decided: %s%s%s%s\n", policy_action_word(d->action),
-			d->reason[0] ? ", for " : "", d->reason,
+		text_printf(out, "+%llu decided: %s%s%s%s\n",
+			(unsigned long long)(mail->decided_us - mail->begun_us),
+			policy_action_word(d->action), d->reason[0] ? ", for " : "", d->reason,
 			d->override ? " (local policy)" : "");
 	mail_seal_tell(mail, out);
 }

@@ -12,11 +12,8 @@ COUNTERS_DEFINE(gateway, GATEWAY_COUNTERS)
 /* Completions taken at a time, and work for auth in one poll round. */
 #define BURST          32
 #define AUTH_BUDGET_US 2000
-/* Poll rounds with nothing to do before the lcore sleeps. */
-#define IDLE_ROUNDS 32
-/* The longest nap where a device has no descriptor to wait for (DESIGN §3, Waiting). */
-#define NAP_US       50
-#define SLEEP_MAX_US 100000
+/* Poll rounds after the last mail, to send what was said. */
+#define LAST_ROUNDS 32
 /* Poll rounds between two looks at the kernel's sockets while the lcore is awake. */
 #define KERNEL_ROUNDS 16
 /* Poll rounds from there on are counted. */
@@ -191,6 +188,13 @@ static void read_clocks(struct worker *worker)
 	worker->now_us = now;
 }
 
+/* Within a round, so that what a verdict took is known to the microsecond. */
+static void read_clock_again(struct worker *worker)
+{
+	if (worker->live)
+		worker->now_us = clock_fast_us(&worker->clock);
+}
+
 /* Something happened to a connection (enum tcp_ready). */
 static void take_connection(struct worker *worker, struct stream stream, unsigned ready)
 {
@@ -262,8 +266,10 @@ static unsigned take_verdicts(struct worker *worker)
 	struct auth_mail *mail;
 	unsigned n = 0;
 
-	for (; (mail = auth_engine_next_ready(worker->auth)) != NULL; n++)
+	for (; (mail = auth_engine_next_ready(worker->auth)) != NULL; n++) {
+		read_clock_again(worker);
 		mail_verdict(auth_mail_user(mail));
+	}
 	return n;
 }
 
@@ -350,65 +356,6 @@ unsigned worker_round(struct worker *worker)
 	return n + send_all(worker);
 }
 
-/* --- sleep --------------------------------------------------------------------------------------
- */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t next_deadline_us(struct worker *worker)
-{
-	uint64_t next =
-		earlier(wheel_next_us(&worker->wheel), auth_engine_deadline_us(worker->auth));
-
-	for (unsigned i = 0; i < worker->n_lcores; i++)
-		next = earlier(next, lcore_next_deadline_us(worker->lcores[i]));
-	return next;
-}
-
-static bool has_completions(const struct worker *worker)
-{
-	for (unsigned i = 0; i < worker->n_lcores; i++)
-		if (lcore_has_work(worker->lcores[i]))
-			return true;
-	return latest_is_new(&worker->new_access) || latest_is_new(&worker->new_capture) ||
-	       !handoff_is_empty(worker->from_resolver) || !handoff_is_empty(worker->from_spooler);
-}
-
-/* DESIGN §3, Waiting: say so, look once more, then sleep until a device, the doorbell or a timer.
- */
-static void sleep_until_work(struct worker *worker)
-{
-	uint64_t next = next_deadline_us(worker);
-	uint64_t longest = worker->fdless_device ? NAP_US : SLEEP_MAX_US;
-	uint64_t us;
-
-	if (next <= worker->now_us)
-		return;
-	us = earlier(next - worker->now_us, longest);
-	doorbell_prepare(&worker->bell);
-	if (has_completions(worker) ||
-		atomic_load_explicit(&worker->stop, memory_order_acquire) != worker->draining) {
-		doorbell_cancel(&worker->bell);
-		return;
-	}
-	worker_count(worker, GATEWAY_SLEEPS);
-	doorbell_wait(&worker->bell, worker->fds, worker->n_fds, us);
-	worker->kernel_rounds = 0;
-	worker->slept = true;
-}
-
-/*
- * Spin a little, since more often comes at once; but not when other threads have work of ours to
- * do, and want the CPU for it.
- */
-static unsigned patience_rounds(const struct worker *worker)
-{
-	return worker->mails_out || worker->dns_open ? 0 : IDLE_ROUNDS;
-}
-
 /* --- the thread ---------------------------------------------------------------------------------
  */
 
@@ -448,24 +395,23 @@ bool worker_drain(struct worker *worker)
 
 void worker_run(struct worker *worker)
 {
-	unsigned idle = 0;
-
 	clock_fast_init(&worker->clock);
+	worker->live = true;
 	worker->slept = true; /* there was no round before the first */
 	read_clocks(worker);
 	wheel_init(&worker->wheel, worker->now_us);
 	for (;;) {
+		unsigned done;
+
 		read_clocks(worker);
-		idle = worker_round(worker) ? 0 : idle + 1;
+		done = worker_round(worker);
 		if (atomic_load_explicit(&worker->stop, memory_order_acquire) &&
 			worker_drain(worker))
 			break;
-		if (idle > patience_rounds(worker) &&
-			worker->config->lcores.poll == CONFIG_POLL_ADAPTIVE)
-			sleep_until_work(worker);
+		worker_rest(worker, done > 0);
 	}
 	/* What drain() said is still to go out. */
-	for (unsigned i = 0; i < IDLE_ROUNDS; i++) {
+	for (unsigned i = 0; i < LAST_ROUNDS; i++) {
 		read_clocks(worker);
 		worker_round(worker);
 	}

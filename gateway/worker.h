@@ -84,6 +84,7 @@ struct worker {
 	int fds[CONFIG_MAX_LISTEN * PORT_MAX_FDS];
 	unsigned n_fds;
 	bool fdless_device;         /* one of the devices has nothing to poll */
+	unsigned idle_rounds, naps; /* one after the other, with nothing to do */
 	struct kernel_port *kernel; /* senders on this machine; NULL: none */
 	bool slept;                 /* since the last round */
 	unsigned kernel_rounds;
@@ -95,6 +96,7 @@ struct worker {
 	struct wheel wheel;
 	struct queue_id_gen ids;
 	struct clock_fast clock;
+	bool live; /* the clock is read; else time is given (tests) */
 	uint64_t now_us, now_unix_us, unix_read_us, drain_until_us;
 
 	struct session *open;   /* all sessions */
@@ -133,6 +135,8 @@ void worker_fini(struct worker *worker);
 /* One poll round at the time that `now_us` and `now_unix_us` say. Returns how much there was to do.
  */
 unsigned worker_round(struct worker *worker);
+/* After a round: sleep, if it is one of several that had nothing to do. */
+void worker_rest(struct worker *worker, bool had_work);
 /* To end: 421 to the idle, finish what is in DATA (DESIGN §7). True when nothing is left. */
 bool worker_drain(struct worker *worker);
 
