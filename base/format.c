@@ -103,14 +103,14 @@ static void put_string(struct sink *s, const struct spec *spec, const char *from
 static void put_number(struct sink *s, const struct spec *spec, uint64_t value, bool negative)
 {
 	const char *digit = spec->letter == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-	unsigned base = spec->letter == 'x' || spec->letter == 'X' ? 16 : 10;
+	bool hex = spec->letter == 'x' || spec->letter == 'X';
 	bool in_zeros = spec->zeros && !spec->left;
 	char digits[DIGITS_MAX + 1];
 	size_t at = sizeof(digits);
 
 	do
-		digits[--at] = digit[value % base];
-	while ((value /= base) != 0);
+		digits[--at] = digit[hex ? value % 16 : value % 10];
+	while ((value = hex ? value / 16 : value / 10) != 0);
 	if (negative && !in_zeros)
 		digits[--at] = '-';
 	if (!in_zeros) {
