@@ -179,13 +179,13 @@ static void read_clocks(struct worker *worker)
 	uint64_t now = clock_fast_us(&worker->clock);
 
 	if (!worker->slept)
-		note_round(worker, now - worker->now_us);
+		note_round(worker, now - worker->round_us);
 	worker->slept = false;
 	if (worker->now_unix_us == 0 || now - worker->unix_read_us >= UNIX_TIME_STEP_US) {
 		worker->now_unix_us = clock_unix_us();
 		worker->unix_read_us = now;
 	}
-	worker->now_us = now;
+	worker->now_us = worker->round_us = now;
 }
 
 /* Within a round, so that what a verdict took is known to the microsecond. */

@@ -97,6 +97,7 @@ struct worker {
 	struct queue_id_gen ids;
 	struct clock_fast clock;
 	bool live; /* the clock is read; else time is given (tests) */
+	uint64_t round_us; /* when the round began */
 	uint64_t now_us, now_unix_us, unix_read_us, drain_until_us;
 
 	struct session *open;   /* all sessions */
