@@ -238,8 +238,8 @@ static struct auth_mail *new_mail(struct auth_engine *engine)
 
 	if (!mail)
 		return NULL;
-	/* Not the last member: it is large and written before it is read. */
-	memset(mail, 0, offsetof(struct auth_mail, results));
+	/* Not the end: it is large and written before it is read. */
+	memset(mail, 0, offsetof(struct auth_mail, verdict.dkim));
 	mail->engine = engine;
 	mail->slot = slab_index(&engine->mails, mail);
 	mail->generation = ++engine->last_generation;

@@ -61,10 +61,12 @@ static void gather(const struct auth_mail *mail, struct events *events)
 /* Printable, so that a trace line stays one line. */
 static void put_clean(struct text *out, struct bytes value)
 {
-	for (size_t i = 0; i < value.len && i < MAX_TEXT; i++) {
-		int c = value.data[i];
-		text_putc(out, c == ' ' || ascii_is_vchar(c) ? (char)c : '?');
-	}
+	size_t at = out->len;
+
+	text_put(out, bytes_slice(value, 0, MAX_TEXT));
+	for (; at < out->len; at++)
+		if (out->data[at] != ' ' && !ascii_is_vchar((uint8_t)out->data[at]))
+			out->data[at] = '?';
 	if (value.len > MAX_TEXT)
 		text_put(out, BYTES("..."));
 }
@@ -156,10 +158,11 @@ static void put_event(const struct auth_mail *mail, const struct event *event, s
 
 void auth_mail_trace(const struct auth_mail *mail, struct text *out)
 {
-	struct events events = {.n = 0};
+	struct events events;
 	char room[1024];
 	struct text line;
 
+	events.n = 0;
 	gather(mail, &events);
 	for (unsigned i = 0; i < events.n && !out->overflow; i++) {
 		uint64_t at_us = events.at[i].at_us;

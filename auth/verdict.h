@@ -54,7 +54,6 @@ struct auth_verdict {
 		struct bytes name; /* verified host name */
 	} iprev;
 	unsigned n_dkim, n_dkim_fields;
-	struct dkim_result dkim[AUTH_MAX_SIGNATURES];
 	struct auth_arc arc;
 	struct auth_dmarc dmarc;
 	/* Some look-up failed for now, and its answer could still change the DMARC or SPF outcome.
@@ -62,4 +61,5 @@ struct auth_verdict {
 	bool temporary;
 	const char *temporary_reason;
 	struct bytes authentication_results; /* the whole field, with CRLF */
+	struct dkim_result dkim[AUTH_MAX_SIGNATURES]; /* the first n_dkim */
 };
