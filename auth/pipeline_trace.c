@@ -85,7 +85,8 @@ static const char *type_word(uint16_t type)
 
 static void put_question(struct text *out, const struct dns_question *question)
 {
-	text_printf(out, "%s ", type_word(question->type));
+	text_put(out, bytes_str(type_word(question->type)));
+	text_putc(out, ' ');
 	put_clean(out, bytes_of(question->name, question->name_len));
 }
 
@@ -113,8 +114,10 @@ static void put_answer(struct text *out, const struct dns_ask *ask)
 	const struct dns_answer *answer = ask->answer;
 
 	put_question(out, &ask->question);
-	text_printf(
-		out, " %s%s", dns_outcome_word(answer->outcome), answer->secure ? " secure" : "");
+	text_putc(out, ' ');
+	text_put(out, bytes_str(dns_outcome_word(answer->outcome)));
+	if (answer->secure)
+		text_put(out, BYTES(" secure"));
 	for (unsigned i = 0; answer->outcome == DNS_OK && i < answer->n && i < MAX_RECORDS; i++) {
 		text_putc(out, ' ');
 		put_record(out, ask->question.type, &answer->records[i]);
@@ -167,8 +170,9 @@ void auth_mail_trace(const struct auth_mail *mail, struct text *out)
 	for (unsigned i = 0; i < events.n && !out->overflow; i++) {
 		uint64_t at_us = events.at[i].at_us;
 		text_init(&line, room, sizeof(room));
-		text_printf(&line, "+%llu ",
-			(unsigned long long)(at_us > mail->begun_us ? at_us - mail->begun_us : 0));
+		text_putc(&line, '+');
+		text_put_u64(&line, at_us > mail->begun_us ? at_us - mail->begun_us : 0);
+		text_putc(&line, ' ');
 		put_event(mail, &events.at[i], &line);
 		text_putc(&line, '\n');
 		text_put(out, text_bytes(&line));

@@ -45,4 +45,4 @@ struct micro {
 MICRO_RSA(MICRO_RSA_DECLARE)
 extern const struct micro micro_log_append;
 extern const struct micro micro_tcp_rx, micro_tcp_conn;
-extern const struct micro micro_sha256, micro_canon, micro_dkim_mail;
+extern const struct micro micro_sha256, micro_canon, micro_unstuff, micro_dkim_mail;

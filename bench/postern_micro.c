@@ -13,7 +13,8 @@
 #define MICRO_RSA_ENTRY(id, ...) &micro_rsa_##id,
 
 static const struct micro *const micros[] = {&micro_log_append, &micro_sha256, &micro_canon,
-	&micro_dkim_mail, &micro_tcp_rx, &micro_tcp_conn, MICRO_RSA(MICRO_RSA_ENTRY)};
+	&micro_unstuff, &micro_dkim_mail, &micro_tcp_rx, &micro_tcp_conn,
+	MICRO_RSA(MICRO_RSA_ENTRY)};
 #define N_MICROS (sizeof(micros) / sizeof(micros[0]))
 
 #define TURNS   41
@@ -90,7 +91,11 @@ static int usage(void)
 	fprintf(stderr, "usage: postern-micro NAME [--json]; NAME is one of");
 	for (size_t i = 0; i < N_MICROS; i++)
 		fprintf(stderr, " %s", micros[i]->name);
-	fputc('\n', stderr);
+	fputs("\n"
+	      "ratio is our rate over the reference's, so above 1 ours is better. dkim-mail: "
+	      "mails\n"
+	      "against EVP's SHA-256 of their bodies alone; 1.5 times the time of that is 0.667.\n",
+		stderr);
 	return EX_USAGE;
 }
 

@@ -2,7 +2,8 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+
+#include "base/pages.h"
 
 #define WORDS (TRACE_RING_TEXT / 8)
 
@@ -20,18 +21,28 @@ struct trace_ring {
 	struct slot slots[];
 };
 
+static size_t ring_octets(uint32_t count)
+{
+	return sizeof(struct trace_ring) + (size_t)count * sizeof(struct slot);
+}
+
 int trace_ring_new(uint32_t count, struct trace_ring **out)
 {
-	*out = calloc(1, sizeof(**out) + (size_t)count * sizeof(struct slot));
+	size_t len = ring_octets(count);
+
+	*out = pages_reserve(len);
 	if (!*out)
 		return -ENOMEM;
+	if (len >= PAGES_HUGE)
+		pages_want_huge(*out, len);
 	(*out)->count = count;
 	return 0;
 }
 
 void trace_ring_free(struct trace_ring *ring)
 {
-	free(ring);
+	if (ring)
+		pages_release(ring, ring_octets(ring->count));
 }
 
 static void put_word(_Atomic uint64_t *word, uint64_t value)
