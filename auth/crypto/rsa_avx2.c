@@ -11,6 +11,7 @@
  */
 #include "auth/crypto/rsa_kernel.h"
 
+#include <assert.h>
 #include <immintrin.h>
 
 #define LANES       4
@@ -27,6 +28,11 @@
 #define KERNEL_INLINE KERNEL __attribute__((always_inline)) static inline
 
 typedef uint64_t vec __attribute__((vector_size(32)));
+
+/* A sum has a product for each digit, of the number and of the hash, another number, and carries.
+ */
+static_assert(
+	DIGITS_MAX + HASH_BLOCKS * BLOCK + 2 <= 1 << (64 - 2 * DIGIT_BITS), "sums of products fit");
 
 /* --- blocks ---------------------------------------------------------------------------------- */
 

@@ -1,4 +1,7 @@
-/* Batched RSA against OpenSSL: a key of each size class, any signature, any digest, any fill. */
+/*
+ * Batched RSA against OpenSSL, by each path of this CPU: a key of each size class, any signature,
+ * any digest, any fill.
+ */
 #include "auth/crypto/evp_verify.h"
 #include "auth/crypto/rsa_testing.h"
 
@@ -8,7 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define N_KEYS 6
 
+static const char *const paths[] = {"avx512-ifma", "avx2"};
+#define N_PATHS (sizeof(paths) / sizeof(paths[0]))
+
 static struct rsa_testing keys[N_KEYS];
+static struct pubkey *parsed[N_PATHS][N_KEYS]; /* NULL: the CPU lacks that path */
 static struct evp_verify evp;
 static struct crypto_queue *queue;
 
@@ -18,6 +25,9 @@ static void setup(void)
 	uint64_t seed = 5;
 	for (int i = 0; i < N_KEYS; i++)
 		rsa_testing_init(&keys[i], sizes[i], 65537, &seed);
+	for (size_t p = 0; p < N_PATHS; p++)
+		for (int i = 0; i < N_KEYS && crypto_rsa_use(paths[p]); i++)
+			parsed[p][i] = rsa_testing_pubkey(&keys[i]);
 	queue = crypto_queue_new();
 	if (!queue || evp_verify_init(&evp) < 0)
 		abort();
@@ -35,25 +45,33 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct pubkey_job jobs[RSA_BATCH_MAX];
 	bool expected[RSA_BATCH_MAX];
+	unsigned key_of[RSA_BATCH_MAX], n = 0;
 	static uint8_t signature[RSA_BATCH_MAX][RSA_MAX_OCTETS + 8];
 	uint64_t seed = size;
 
 	if (!queue)
 		setup();
-	for (unsigned i = 0; i < RSA_BATCH_MAX && size >= 6; i++, data += 6, size -= 6) {
-		struct rsa_testing *key = &keys[data[0] % N_KEYS];
+	for (; n < RSA_BATCH_MAX && size >= 6; n++, data += 6, size -= 6) {
+		struct pubkey_job *job = &jobs[n];
+		struct rsa_testing *key = &keys[key_of[n] = data[0] % N_KEYS];
 		enum rsa_testing_kind kind = data[1] % RSA_TESTING_KINDS;
-		size_t len = rsa_testing_sign(key, kind, jobs[i].digest, signature[i], &seed);
-		signature[i][(data[2] | data[3] << 8) % len] ^= data[4];
-		jobs[i].digest[data[5] >> 3] ^= data[5] & 7;
-		jobs[i].key = key->key;
-		jobs[i].signature = bytes_of(signature[i], len);
-		jobs[i].done = done;
-		jobs[i].owner = &expected[i];
-		expected[i] = evp_verify(&evp, key->key, jobs[i].signature, jobs[i].digest);
-		crypto_add_pubkey(queue, &jobs[i]);
+		size_t len = rsa_testing_sign(key, kind, job->digest, signature[n], &seed);
+		signature[n][(data[2] | data[3] << 8) % len] ^= data[4];
+		job->digest[data[5] >> 3] ^= data[5] & 7;
+		job->signature = bytes_of(signature[n], len);
+		job->done = done;
+		job->owner = &expected[n];
+		expected[n] = evp_verify(&evp, key->key, job->signature, job->digest);
 	}
-	while (crypto_pending(queue))
-		crypto_run(queue, 0, true, 1000000);
+	for (size_t p = 0; p < N_PATHS; p++) {
+		if (!crypto_rsa_use(paths[p]))
+			continue;
+		for (unsigned i = 0; i < n; i++) {
+			jobs[i].key = parsed[p][key_of[i]];
+			crypto_add_pubkey(queue, &jobs[i]);
+		}
+		while (crypto_pending(queue))
+			crypto_run(queue, 0, true, 1000000);
+	}
 	return 0;
 }
