@@ -39,7 +39,7 @@ static struct tcp_config tcp_of(
 	const struct config *config, const uint8_t secret[16], uint64_t seed)
 {
 	struct tcp_config tcp = {
-		.max_connections = config->limits.connections,
+		.max_connections = worker_tcp_connections(config),
 		.max_half_open = config->limits.half_open,
 		.max_time_wait = config->limits.connections,
 		.send_block_count = config->limits.connections / 4 + 64,

@@ -9,6 +9,7 @@
 	X(GATEWAY_CLIENT_FULL, "smtp_client_full", "connections refused: too many of one client")  \
 	X(GATEWAY_DENIED, "smtp_denied", "connections cut: their network is kept out by hand")     \
 	X(GATEWAY_TIMEOUTS, "smtp_timeouts", "sessions closed for silence")                        \
+	X(GATEWAY_SHED, "smtp_shed", "sessions closed for others' sake: the longest idle")         \
 	X(GATEWAY_ODD_END, "smtp_odd_end", "sessions closed for silence after an odd end mark")    \
 	X(GATEWAY_SLOW, "smtp_slow", "sessions closed for content that came too slowly")           \
 	X(GATEWAY_NOT_READING, "smtp_not_reading", "sessions cut: the peer read no replies")       \

@@ -88,7 +88,8 @@ bool mail_reserve(struct mail *mail)
 
 	if (octets == 0)
 		octets = worker->config->limits.message_bytes;
-	if (chunk_pool_level(&worker->chunks) >= CHUNK_POOL_NO_NEW ||
+	if (worker->pressure >= TCP_PRESSURE_BUSY ||
+		chunk_pool_level(&worker->chunks) >= CHUNK_POOL_NO_NEW ||
 		!spool_log_reserve(worker->spool, octets))
 		return false;
 	mail->reserved = octets;

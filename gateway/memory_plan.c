@@ -16,7 +16,8 @@ unsigned memory_plan(const struct config *config, struct memory_plan_line lines[
 	const struct memory_plan_line plan[] = {
 		{"packet buffers and rings", "lcores.memory", config->lcores.memory},
 		{"connections: TCP", "limits.connections",
-			connections * (TCP_CONNECTION_OCTETS + TIME_WAIT_OCTETS)},
+			io * worker_tcp_connections(config) * TCP_CONNECTION_OCTETS +
+				connections * TIME_WAIT_OCTETS},
 		{"replies on their way", "limits.connections",
 			(connections / 4 + 64 * io) * SEND_BLOCK_OCTETS},
 		{"connections: SMTP", "limits.connections", connections * sizeof(struct session)},

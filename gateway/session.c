@@ -1,6 +1,7 @@
 #include "gateway/session.h"
 
 #include "gateway/mail.h"
+#include "gateway/shed.h"
 
 /* Replies that TCP had no room for; a peer that stops reading is not read from until they are gone.
  */
@@ -40,9 +41,7 @@ static void session_free(struct session *session, const char *reason)
 
 	log_connection(session, "disconnect", reason);
 	drop_mail(session);
-	*session->link = session->next;
-	if (session->next)
-		session->next->link = session->link;
+	TAILQ_REMOVE(&worker->open, session, link);
 	wheel_disarm(&worker->wheel, &session->timer);
 	smtp_session_fini(&session->smtp);
 	clients_leave(&worker->clients, session->client);
@@ -362,6 +361,15 @@ static bool on_event(struct session *session, enum smtp_event event, struct text
 	return false;
 }
 
+static void touch(struct session *session)
+{
+	struct session_list *open = &session->worker->open;
+
+	session->active_us = session->worker->now_us;
+	TAILQ_REMOVE(open, session, link);
+	TAILQ_INSERT_TAIL(open, session, link);
+}
+
 /* Octets were taken. A command line counts once it is whole, so that none may dribble in for ever.
  */
 static void note_progress(struct session *session)
@@ -369,7 +377,7 @@ static void note_progress(struct session *session)
 	const struct smtp_session *smtp = &session->smtp;
 
 	if (smtp_session_in_content(smtp) || !smtp_session_in_line(smtp))
-		session->active_us = session->worker->now_us;
+		touch(session);
 }
 
 enum run { RUN_ON, RUN_ENOUGH, RUN_GONE };
@@ -459,11 +467,7 @@ static uint32_t client_limit(const struct worker *worker)
 
 static void listen_to(struct session *session, struct worker *worker, struct stream stream)
 {
-	session->next = worker->open;
-	session->link = &worker->open;
-	if (session->next)
-		session->next->link = &session->next;
-	worker->open = session;
+	TAILQ_INSERT_TAIL(&worker->open, session, link);
 	session->worker = worker;
 	session->stream = stream;
 	session->active_us = worker->now_us;
@@ -487,7 +491,7 @@ struct session *session_open(struct worker *worker, struct stream stream)
 		refuse_connection(worker, stream, &peer, SMTP_REPLY_SHUTDOWN, "shutdown");
 		return NULL;
 	}
-	if (worker->sessions.in_use == worker->sessions.max_objects) {
+	if (worker->sessions.in_use == worker->sessions.max_objects && !shed_longest_idle(worker)) {
 		worker_count(worker, GATEWAY_SESSIONS_FULL);
 		refuse_connection(
 			worker, stream, &peer, SMTP_REPLY_TOO_MANY_CONNECTIONS, "connections");
@@ -537,7 +541,7 @@ void session_answer(struct session *session, const struct smtp_reply *with, cons
 	struct text out;
 
 	session->mail = NULL;
-	session->active_us = session->worker->now_us;
+	touch(session);
 	text_init(&out, session->worker->scratch, WORKER_SCRATCH);
 	smtp_session_answer(&session->smtp, with, text, 0, &out);
 	if (send_out(session, &out))
@@ -564,4 +568,17 @@ bool session_drain(struct session *session)
 	if (session->mail && session->mail->state != MAIL_OPEN)
 		return false;
 	return say_last(session, SMTP_REPLY_SHUTDOWN, "shutdown");
+}
+
+bool session_is_idle(const struct session *session)
+{
+	return !session->closed && !session->mail && session->rest_len == 0 &&
+	       !smtp_session_in_content(&session->smtp);
+}
+
+void session_shed(struct session *session)
+{
+	worker_count(session->worker, GATEWAY_SHED);
+	log_ended(session, "shed", "idle");
+	say_last(session, SMTP_REPLY_SHED, "shed");
 }

@@ -13,7 +13,7 @@
  */
 struct session {
 	struct worker *worker;
-	struct session *next, **link; /* the worker's list of all */
+	TAILQ_ENTRY(session) link; /* the worker's list of all */
 	struct stream stream;
 	struct mail *mail;
 	struct client *client; /* its address among all that are connected; NULL: not counted */
@@ -42,6 +42,11 @@ void session_timeout(struct session *session);
 void session_answer(struct session *session, const struct smtp_reply *reply, const char *text);
 /* Shutting down: 421 to those with no mail under way. False while it is still busy. */
 bool session_drain(struct session *session);
+
+/* Nothing is under way: no transaction, no reply that was not read. */
+bool session_is_idle(const struct session *session);
+/* 421 to one that is idle, whose place others need. */
+void session_shed(struct session *session);
 
 /* Reset the connection, and drop the mail that it had not finished. */
 void session_cut(struct session *session);

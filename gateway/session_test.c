@@ -1,4 +1,5 @@
 #include "gateway/fake_session.h"
+#include "gateway/shed.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -44,7 +45,7 @@ static void nothing_is_left(void)
 {
 	struct worker *w = &fakes.worker;
 
-	assert_null(w->open);
+	assert_true(TAILQ_EMPTY(&w->open));
 	assert_int_equal(w->sessions.in_use, 0);
 	assert_int_equal(w->mails.in_use, 0);
 	assert_int_equal(w->lines.in_use, 0);
@@ -451,22 +452,88 @@ static void one_client_cannot_have_all_connections(void **state)
 	nothing_is_left();
 }
 
-static void a_full_table_says_so(void **state)
-{
-	static struct fake_conn conns[16];
+/* --- too little for all --------------------------------------------------------------------------
+ */
 
-	(void)state;
+static struct fake_conn crowd[16]; /* as many as there are sessions */
+
+static void open_crowd(void)
+{
 	for (unsigned i = 0; i < 16; i++) {
 		char ip[32];
 
 		snprintf(ip, sizeof(ip), "192.0.2.%u", i + 10);
-		fake_conn_open(&conns[i], ip);
+		fake_conn_open(&crowd[i], ip);
+		codes(&crowd[i]);
 	}
+}
+
+static void end_crowd(void)
+{
+	for (unsigned i = 0; i < 16; i++)
+		if (!crowd[i].closed)
+			fake_conn_break(&crowd[i]);
+	nothing_is_left();
+}
+
+static void a_full_table_says_so(void **state)
+{
+	(void)state;
+	open_crowd();
 	open_conn();
 	assert_string_equal(codes(&conn), "421");
 	assert_int_equal(counted(GATEWAY_SESSIONS_FULL), 1);
+	assert_int_equal(counted(GATEWAY_SHED), 0);
+	end_crowd();
+}
+
+static void a_full_table_closes_the_longest_idle(void **state)
+{
+	(void)state;
+	open_crowd();
+	fakes_wait(1500);
+	fake_conn_say(&crowd[0], "NOOP\r\n");
+	open_conn();
+	assert_string_equal(codes(&conn), "220");
+	assert_string_equal(codes(&crowd[1]), "421");
+	assert_true(crowd[1].closed);
+	assert_false(crowd[0].closed);
+	assert_int_equal(counted(GATEWAY_SHED), 1);
+	assert_int_equal(counted(GATEWAY_SESSIONS_FULL), 0);
+	fake_conn_break(&conn);
+	end_crowd();
+}
+
+static void nobody_is_closed_within_a_transaction(void **state)
+{
+	(void)state;
+	open_crowd();
 	for (unsigned i = 0; i < 16; i++)
-		fake_conn_break(&conns[i]);
+		if (i != 7)
+			fake_conn_say(&crowd[i], "EHLO x\r\nMAIL FROM:<a@plain.example>\r\n");
+	fakes_wait(1500);
+	assert_true(shed_longest_idle(&fakes.worker));
+	assert_true(crowd[7].closed);
+	assert_false(shed_longest_idle(&fakes.worker));
+	end_crowd();
+}
+
+static void data_is_put_off_before_anybody_is_closed(void **state)
+{
+	(void)state;
+	open_conn();
+	fakes.worker.pressure = TCP_PRESSURE_NARROW;
+	fake_conn_say(&conn, ENVELOPE);
+	assert_string_equal(codes(&conn), "220 250 250 250 354");
+	fake_conn_say(&conn, CONTENT);
+	fakes_commit(0);
+	codes(&conn);
+	fakes.worker.pressure = TCP_PRESSURE_BUSY;
+	fake_conn_say(&conn, ENVELOPE);
+	assert_string_equal(codes(&conn), "250 250 250 452");
+	assert_int_equal(counted(GATEWAY_DATA_REFUSED), 1);
+	assert_int_equal(counted(GATEWAY_SHED), 0);
+	fake_conn_break(&conn);
 	nothing_is_left();
 }
 
@@ -583,6 +650,9 @@ int main(void)
 		TEST(content_must_come_at_a_pace),
 		TEST(one_client_cannot_have_all_connections),
 		TEST(a_full_table_says_so),
+		TEST(a_full_table_closes_the_longest_idle),
+		TEST(nobody_is_closed_within_a_transaction),
+		TEST(data_is_put_off_before_anybody_is_closed),
 		TEST(draining_says_421_to_the_idle_and_finishes_what_is_in_data),
 		TEST(draining_ends_in_time),
 		TEST(new_settings_hold_from_the_next_round_on),

@@ -3,6 +3,7 @@
 #include "gateway/mail.h"
 #include "gateway/policy_setup.h"
 #include "gateway/session.h"
+#include "gateway/shed.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -73,6 +74,7 @@ int worker_init(
 	worker->boot = config;
 	set_policies(worker, config);
 	gateway_counters_init(&worker->counters);
+	TAILQ_INIT(&worker->open);
 	queue_id_init(&worker->ids, index);
 	error = init_slabs(worker, config);
 	if (error == 0)
@@ -129,8 +131,8 @@ static bool is_denied(struct worker *worker, struct stream stream)
 /* Rules are for connections that are open too: their peers would wait for us, and we for them. */
 static void cut_denied(struct worker *worker)
 {
-	for (struct session *session = worker->open, *next; session; session = next) {
-		next = session->next;
+	for (struct session *session = TAILQ_FIRST(&worker->open), *next; session; session = next) {
+		next = TAILQ_NEXT(session, link);
 		if (!access_denies(worker->access, &session->peer, worker->now_us))
 			continue;
 		worker_count(worker, GATEWAY_DENIED);
@@ -344,6 +346,7 @@ unsigned worker_round(struct worker *worker)
 	take_access(worker);
 	take_capture(worker);
 	n = receive(worker);
+	shed_round(worker);
 	n += take_dns(worker);
 	n += take_commits(worker);
 	n += auth_engine_run(worker->auth, worker->now_us, n == 0, AUTH_BUDGET_US);
@@ -381,8 +384,8 @@ bool worker_drain(struct worker *worker)
 			worker->now_us + (uint64_t)worker->config->limits.drain_s * 1000000;
 		listen_no_more(worker);
 	}
-	for (struct session *session = worker->open, *next; session; session = next) {
-		next = session->next;
+	for (struct session *session = TAILQ_FIRST(&worker->open), *next; session; session = next) {
+		next = TAILQ_NEXT(session, link);
 		if (!session_drain(session))
 			left++;
 	}

@@ -25,6 +25,7 @@
 #include "spool/log/spool_log.h"
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 /*
  * One io lcore: the device queues it serves, its sessions and mails, and its hand-overs to the
@@ -69,6 +70,15 @@ static inline uint32_t worker_blocks(const struct config *config)
 	return config->limits.connections + config->limits.mails;
 }
 
+/*
+ * Connections that TCP has room for: beyond the sessions, handshakes, refusals and what lingers
+ * after its close. So a full table of sessions closes the idle before SYNs are ignored.
+ */
+static inline uint32_t worker_tcp_connections(const struct config *config)
+{
+	return config->limits.connections + config->limits.connections / 16 + 64;
+}
+
 struct worker {
 	unsigned index;
 	const struct config *boot;   /* what it was made from */
@@ -100,8 +110,9 @@ struct worker {
 	uint64_t round_us; /* when the round began */
 	uint64_t now_us, now_unix_us, unix_read_us, drain_until_us;
 
-	struct session *open;   /* all sessions */
-	struct clients clients; /* of them, by address */
+	TAILQ_HEAD(session_list, session) open; /* all sessions, the longest idle first */
+	enum tcp_pressure pressure;             /* of the round before: shed.h */
+	struct clients clients;                 /* of them, by address */
 
 	struct doorbell bell;
 	struct handoff *to_resolver, *from_resolver;

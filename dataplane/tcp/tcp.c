@@ -2,6 +2,7 @@
 
 #include "dataplane/tcp/tcp_loss_priv.h"
 #include "dataplane/tcp/tcp_output_priv.h"
+#include "dataplane/tcp/tcp_pressure_priv.h"
 #include "dataplane/tcp/tcp_ready_priv.h"
 #include "dataplane/tcp/tcp_receive_priv.h"
 #include "dataplane/tcp/tcp_seq_priv.h"
@@ -221,6 +222,7 @@ uint64_t tcp_timers(struct tcp_stack *stack, uint64_t now_us)
 
 	stack->now_us = now_us;
 	tcp_timer_run(stack, now_us);
+	tcp_pressure_watch(stack);
 	set_gauges(stack);
 	next = wheel_next_us(&stack->wheel);
 	at = tcp_timewait_sweep(&stack->timewait, now_us);

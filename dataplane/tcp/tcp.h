@@ -63,6 +63,18 @@ enum tcp_failure {
 	TCP_FAIL_MEMORY,
 };
 
+/*
+ * How short the memory for received packets is. The steps come in this order as it fills up, each
+ * together with those before it: what costs the peers least is given up first.
+ */
+enum tcp_pressure {
+	TCP_PRESSURE_NONE,
+	TCP_PRESSURE_NARROW, /* windows have shrunk to a segment */
+	TCP_PRESSURE_BUSY,   /* the consumer is to begin nothing new */
+	TCP_PRESSURE_SHED,   /* it is to close what is idle */
+	TCP_PRESSURE_SHUT,   /* SYNs are ignored */
+};
+
 /* 0 or -errno (-ENOMEM). `net` must outlive the stack. */
 int tcp_stack_new(const struct tcp_config *config, struct net *net, struct pkt_pool *pool,
 	uint64_t now_us, struct tcp_stack **out);
@@ -146,6 +158,7 @@ void tcp_local(const struct tcp_conn *conn, struct ip_addr *addr, uint16_t *port
 void tcp_set_user(struct tcp_conn *conn, void *user);
 void *tcp_user(const struct tcp_conn *conn);
 
+enum tcp_pressure tcp_pressure(const struct tcp_stack *stack);
 unsigned tcp_open_connections(const struct tcp_stack *stack);
 struct counter_block;
 const struct counter_block *tcp_counters(const struct tcp_stack *stack);

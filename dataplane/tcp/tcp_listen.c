@@ -136,6 +136,10 @@ void tcp_listen_syn(
 	struct tcp_conn *conn;
 	uint32_t iss;
 
+	if (tcp_pressure(in->stack) >= TCP_PRESSURE_SHUT) {
+		tcp_count(in->stack, TCP_N_DROP_SYN_MEMORY);
+		return;
+	}
 	if (cookies_answer(in->stack, in->now_us)) {
 		answer_with_cookie(listener, in);
 		return;

@@ -1,6 +1,7 @@
 #include "dataplane/tcp/tcp_receive_priv.h"
 
 #include "dataplane/tcp/tcp_output_priv.h"
+#include "dataplane/tcp/tcp_pressure_priv.h"
 #include "dataplane/tcp/tcp_ready_priv.h"
 #include "dataplane/tcp/tcp_seq_priv.h"
 #include "dataplane/tcp/tcp_timer_priv.h"
@@ -8,23 +9,14 @@
 /* Memory that a connection may pin, as its window and then some for half-empty packets. */
 #define MEMORY_PER_WINDOW 4u
 #define MEMORY_BASE       65536u
-/* Beyond three quarters of receive_bytes_max windows shrink to one segment. */
-#define PRESSURE_NUM 3u
-#define PRESSURE_DEN 4u
 
 /* --- the window --- */
-
-static bool under_pressure(const struct tcp_stack *stack)
-{
-	return stack->receive_held >
-	       (uint64_t)stack->config.receive_bytes_max / PRESSURE_DEN * PRESSURE_NUM;
-}
 
 static uint32_t room(const struct tcp_conn *conn)
 {
 	uint32_t n = conn->rcv_limit > conn->rcv_unread ? conn->rcv_limit - conn->rcv_unread : 0;
 
-	return under_pressure(conn->stack) ? tcp_min_u32(n, conn->rcv_mss) : n;
+	return tcp_pressure_is_narrow(conn->stack) ? tcp_min_u32(n, conn->rcv_mss) : n;
 }
 
 /* How far the right edge may move, 0 where that is not worth a segment yet. */

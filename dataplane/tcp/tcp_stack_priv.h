@@ -46,6 +46,7 @@ struct tcp_stack {
 	unsigned listener_count;
 	unsigned half_open, open;
 	uint64_t receive_held; /* true size of all packets held */
+	bool narrow;           /* windows were narrow when last looked: tcp_pressure.c */
 	uint32_t port_tries;
 	struct wheel wheel;
 	struct tcp_counters counters;

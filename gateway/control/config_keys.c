@@ -148,7 +148,8 @@ const struct config_key config_keys[] = {
 	NUMBER("limits.mails_per_connection", CONFIG_NUMBER, limits.mails_per_connection, "1000", 1,
 		65000, "Mails of one connection before it is closed."),
 	NUMBER("limits.connections", CONFIG_NUMBER, limits.connections, "10000", 16, 4000000,
-		"Connections at once, for each io lcore."),
+		"Connections at once, for each io lcore. When all are taken, the longest idle one "
+		"is closed with 421 for a newcomer."),
 	NUMBER("limits.client_connections", CONFIG_NUMBER, limits.client_connections, "0", 0,
 		4000000, "Connections of one client (an IPv4 address, an IPv6 /64); 0: no limit."),
 	NUMBER("limits.client_connections_crowded", CONFIG_NUMBER,

@@ -18,6 +18,7 @@
 	X(BYE, 221, "2.0.0", "Bye")                                                                \
 	X(SHUTDOWN, 421, "4.3.2", "Service shutting down, try again later")                        \
 	X(IDLE, 421, "4.4.2", "Timeout waiting for the client")                                    \
+	X(SHED, 421, "4.3.2", "Idle for too long while others wait, try again later")              \
 	X(TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors")                                        \
 	X(TOO_MANY_MAILS, 421, "4.7.0", "Too many messages in one connection")                     \
 	X(TOO_MANY_CONNECTIONS, 421, "4.7.0", "Too many connections, try again later")             \
