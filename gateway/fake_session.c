@@ -217,6 +217,20 @@ const char *fake_conn_heard(struct fake_conn *conn)
 	return conn->out;
 }
 
+const char *fake_conn_codes(struct fake_conn *of)
+{
+	static char text[4096];
+	struct bytes rest = bytes_str(fake_conn_heard(of)), line;
+	size_t len = 0;
+
+	text[0] = '\0';
+	while (bytes_split(&rest, '\n', &line) && len + 6 < sizeof(text))
+		if (line.len > 4 && line.data[3] == ' ')
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.3s",
+				len ? " " : "", (const char *)line.data);
+	return text;
+}
+
 /* --- the world around ---------------------------------------------------------------------------
  */
 
@@ -234,8 +248,8 @@ static void answer_questions(void)
 
 static void take_commits(void)
 {
-	while (handoff_take(fakes.worker.to_spooler, &fakes.committing[fakes.n_committing], 1) > 0)
-		fakes.n_committing++;
+	while (handoff_take(fakes.worker.to_spooler, &fakes.at_spooler[fakes.n_at_spooler], 1) > 0)
+		fakes.n_at_spooler++;
 }
 
 void fakes_run(void)
@@ -259,15 +273,46 @@ void fakes_wait(uint32_t ms)
 	}
 }
 
+static void take_ahead(struct chunk *chunk)
+{
+	for (struct chunk *next; chunk; chunk = next) {
+		next = chunk->next;
+		fakes.octets_ahead += chunk_used(chunk);
+		chunk_release(chunk);
+	}
+}
+
 void fakes_commit(int error)
 {
-	struct spool_reply reply = {fakes.committing[0], error};
+	struct spool_request *oldest = &fakes.at_spooler[0];
+	struct spool_reply reply = {oldest->mail, oldest->kind, error};
 
-	assert_true(fakes.n_committing > 0);
-	memmove(fakes.committing, fakes.committing + 1, sizeof(fakes.committing) - sizeof(void *));
-	fakes.n_committing--;
+	assert_true(fakes.n_at_spooler > 0);
+	take_ahead(oldest->chunks);
+	fakes.n_aborts += oldest->kind == SPOOL_REQUEST_ABORT;
+	fakes.n_at_spooler--;
+	memmove(oldest, oldest + 1, fakes.n_at_spooler * sizeof(*oldest));
 	handoff_post(fakes.worker.from_spooler, &reply);
 	fakes_run();
+}
+
+void fakes_nothing_is_left(void)
+{
+	struct worker *w = &fakes.worker;
+
+	assert_true(TAILQ_EMPTY(&w->open));
+	assert_int_equal(w->sessions.in_use, 0);
+	assert_int_equal(w->mails.in_use, 0);
+	assert_int_equal(w->lines.in_use, 0);
+	assert_int_equal(w->blocks.in_use, 0);
+	assert_int_equal(w->mail_blocks.in_use, 0);
+	assert_int_equal(w->rests.in_use, 0);
+	assert_int_equal(w->clients.entries.in_use, 0);
+	assert_int_equal(w->wheel.armed, 0);
+	chunk_pool_collect(&w->chunks);
+	assert_int_equal(chunk_pool_in_use(&w->chunks), 0);
+	assert_int_equal(fakes.spool_reserved, 0);
+	assert_int_equal(w->mails_out, 0);
 }
 
 /* --- fixtures -----------------------------------------------------------------------------------
@@ -321,8 +366,10 @@ static void make_handoffs(void)
 
 	handoff_new("", WORKER_DNS_CREDIT, sizeof(struct dns_request), NULL, &w->to_resolver);
 	handoff_new("", WORKER_DNS_CREDIT, sizeof(struct dns_reply), NULL, &w->from_resolver);
-	handoff_new("", mails, sizeof(struct mail *), NULL, &w->to_spooler);
-	handoff_new("", mails, sizeof(struct spool_reply), NULL, &w->from_spooler);
+	handoff_new("", mails * WORKER_REQUESTS_PER_MAIL, sizeof(struct spool_request), NULL,
+		&w->to_spooler);
+	handoff_new("", mails * WORKER_REQUESTS_PER_MAIL, sizeof(struct spool_reply), NULL,
+		&w->from_spooler);
 }
 
 static void build(const char *yaml)

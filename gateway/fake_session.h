@@ -32,8 +32,10 @@ struct fakes {
 	bool dns_silent;    /* questions stay unanswered */
 	bool spool_is_full; /* reservations are refused */
 	uint64_t spool_reserved;
-	struct mail *committing[16]; /* at the spooler, oldest first */
-	unsigned n_committing;
+	struct spool_request at_spooler[64]; /* oldest first */
+	unsigned n_at_spooler;
+	uint64_t octets_ahead; /* that the spooler took ahead of commits */
+	unsigned n_aborts;
 };
 
 /* The one that is set up: cmocka's fixtures. */
@@ -53,10 +55,14 @@ void fake_conn_read(struct fake_conn *conn, size_t room);
 void fake_conn_break(struct fake_conn *conn);
 /* What came out since the last call. */
 const char *fake_conn_heard(struct fake_conn *conn);
+/* Of that the reply codes, "220 250 ...". */
+const char *fake_conn_codes(struct fake_conn *conn);
 
 /* Poll rounds until there is nothing to do; questions are answered meanwhile. */
 void fakes_run(void);
 /* Time passes, in small steps. */
 void fakes_wait(uint32_t ms);
-/* The spooler's answer for the oldest mail it has. */
+/* Asserts that all sessions and mails gave back what they had. */
+void fakes_nothing_is_left(void);
+/* The spooler's answer to the oldest request it has. */
 void fakes_commit(int error);

@@ -21,6 +21,14 @@
 	X(GATEWAY_CONTENT_REFUSED, "content_refused", "mails refused for their content's form")    \
 	X(GATEWAY_CONTENT_OCTETS, "content_octets", "octets of content received")                  \
 	X(GATEWAY_NO_CHUNK, "no_chunk", "mails given up: no memory for content")                   \
+	X(GATEWAY_STREAMED, "mails_streamed", "large mails sent to the spool while they arrive")   \
+	X(GATEWAY_SPILLED, "mails_spilled", "smaller mails sent so for lack of memory")            \
+	X(GATEWAY_STREAM_ABORTED, "mails_stream_aborted", "of those, mails that came to nothing")  \
+	X(GATEWAY_STREAM_FAILED, "mails_stream_failed",                                            \
+		"of those, mails the spool could not take")                                        \
+	X(GATEWAY_HELD_BACK, "reads_held_back",                                                    \
+		"times a peer was not read from until the spool had caught up")                    \
+	X(GATEWAY_MAILS_SHED, "mails_shed", "mails given up, being the slowest while memory was short")  \
 	X(GATEWAY_NO_MEMORY, "no_envelope_memory", "mails put off: no memory for the envelope")    \
 	X(GATEWAY_ACCEPTED, "mails_accepted", "mails answered 250")                                \
 	X(GATEWAY_QUARANTINED, "mails_quarantined", "of those, marked for quarantine")             \

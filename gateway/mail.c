@@ -2,6 +2,7 @@
 
 #include "gateway/mail_envelope.h"
 #include "gateway/mail_seal.h"
+#include "gateway/mail_stream.h"
 #include "gateway/mail_trace.h"
 #include "gateway/session.h"
 
@@ -25,17 +26,50 @@ static void release_chunks(struct mail *mail)
 	mail->first = mail->last = NULL;
 }
 
+static void end_auth(struct mail *mail)
+{
+	if (mail->auth)
+		auth_mail_end(mail->auth);
+	mail->auth = NULL;
+}
+
 static void mail_free(struct mail *mail)
 {
 	struct worker *worker = mail->worker;
 
-	if (mail->auth)
-		auth_mail_end(mail->auth);
+	end_auth(mail);
+	mail_stream_forget(mail);
 	if (mail->reserved)
 		spool_log_unreserve(worker->spool, mail->reserved);
 	release_chunks(mail);
 	arena_fini(&mail->arena);
 	slab_put(&worker->mails, mail);
+}
+
+void mail_post(struct mail *mail, const struct spool_request *request)
+{
+	mail->requests_out++;
+	mail->worker->mails_out++;
+	/* Both rings hold WORKER_REQUESTS_PER_MAIL of all mails there may be, so there is room. */
+	handoff_post(mail->worker->to_spooler, request);
+}
+
+/* There will be no commit: what the spool has of it is given up. */
+static void mail_abandon(struct mail *mail)
+{
+	const struct spool_request request = {mail, NULL, SPOOL_REQUEST_ABORT};
+
+	if (mail->octets_ahead == 0) {
+		mail_free(mail);
+		return;
+	}
+	end_auth(mail);
+	mail_stream_forget(mail);
+	release_chunks(mail);
+	mail->session = NULL;
+	mail->state = MAIL_ABORTING;
+	worker_count(mail->worker, GATEWAY_STREAM_ABORTED);
+	mail_post(mail, &request);
 }
 
 struct mail *mail_begin(struct session *session)
@@ -75,7 +109,7 @@ void mail_drop(struct mail *mail)
 		mail_trace_keep(mail, "given up: the sender was gone before the verdict");
 	mail->session = NULL;
 	if (mail->state != MAIL_COMMITTING)
-		mail_free(mail);
+		mail_abandon(mail);
 }
 
 /* --- content ------------------------------------------------------------------------------------
@@ -136,6 +170,11 @@ static const struct smtp_reply *feed_reply(enum auth_feed fed)
 	return NULL;
 }
 
+static enum smtp_reply_id failure_reply(int error)
+{
+	return error == -ENOSPC ? SMTP_REPLY_NO_SPACE : SMTP_REPLY_LOCAL_ERROR;
+}
+
 static void log_refusal(struct mail *mail, const struct smtp_reply *refusal)
 {
 	char ip[IP_ADDR_TEXT_MAX];
@@ -172,10 +211,14 @@ const struct smtp_reply *mail_content(struct mail *mail, struct bytes content)
 	const struct smtp_reply *refusal = NULL;
 
 	counter_add(&mail->worker->counters.v[GATEWAY_CONTENT_OCTETS], content.len);
+	if (mail->stream_error)
+		refusal = smtp_reply_get(failure_reply(mail->stream_error));
 	while (content.len > 0 && !refusal)
 		refusal = take_stretch(mail, &content);
 	if (refusal)
 		log_refusal(mail, refusal);
+	else if (mail->n_chunks > 1)
+		mail_stream_note(mail);
 	return refusal;
 }
 
@@ -188,6 +231,7 @@ const struct smtp_reply *mail_content_end(struct mail *mail)
 		log_refusal(mail, refusal);
 		return refusal;
 	}
+	mail_stream_forget(mail);
 	mail->state = MAIL_EVALUATING;
 	mail->ended_us = mail->worker->now_us;
 	return NULL;
@@ -222,6 +266,7 @@ static void settle_for_recipients(struct mail *mail)
 
 static void commit(struct mail *mail, const struct auth_verdict *verdict)
 {
+	const struct spool_request request = {mail, NULL, SPOOL_REQUEST_COMMIT};
 	struct worker *worker = mail->worker;
 	struct session *session = mail->session;
 
@@ -230,15 +275,19 @@ static void commit(struct mail *mail, const struct auth_verdict *verdict)
 		log_event(&worker->log, LOG_SEV_ERROR, mail->id,
 			"event=spool-failed error=no-memory");
 		mail_trace_keep(mail, "deferred: no memory for the envelope");
-		mail_free(mail);
+		mail_abandon(mail);
 		session_answer(session, smtp_reply_get(SMTP_REPLY_NO_SPACE), NULL);
 		return;
 	}
-	auth_mail_end(mail->auth);
-	mail->auth = NULL;
+	end_auth(mail);
 	mail->state = MAIL_COMMITTING;
-	worker->mails_out++;
-	mail_seal_pass_on(mail);
+	if (mail->seal) {
+		mail->requests_out++;
+		worker->mails_out++;
+		mail_seal_pass_on(mail);
+	} else {
+		mail_post(mail, &request);
+	}
 }
 
 static void refuse(struct mail *mail)
@@ -249,7 +298,7 @@ static void refuse(struct mail *mail)
 	worker_count(mail->worker,
 		decision.action == POLICY_REJECT ? GATEWAY_REJECTED : GATEWAY_DEFERRED);
 	mail_trace_keep(mail, decision.text[0] ? decision.text : decision.reply->text);
-	mail_free(mail);
+	mail_abandon(mail);
 	session_answer(session, decision.reply, decision.text[0] ? decision.text : NULL);
 }
 
@@ -294,23 +343,40 @@ static void count_failed(struct mail *mail, int error)
 	mail_trace_keep(mail, "deferred: the spool could not keep it");
 }
 
-void mail_committed(struct mail *mail, int error)
+static void committed(struct mail *mail, int error)
 {
 	struct session *session = mail->session;
-	enum smtp_reply_id id = error == 0         ? SMTP_REPLY_QUEUED
-				: error == -ENOSPC ? SMTP_REPLY_NO_SPACE
-						   : SMTP_REPLY_LOCAL_ERROR;
+	enum smtp_reply_id id = SMTP_REPLY_QUEUED;
 	char text[64];
 	struct text queued;
 
-	mail->worker->mails_out--;
-	if (error)
+	/* Why content could not go ahead says more than that there is none to commit. */
+	if (error && mail->stream_error)
+		error = mail->stream_error;
+	if (error) {
+		id = failure_reply(error);
 		count_failed(mail, error);
-	else
+	} else {
 		count_accepted(mail);
+	}
 	text_init(&queued, text, sizeof(text));
 	text_printf(&queued, "Ok: queued as %s", mail->id);
 	mail_free(mail);
 	if (session)
 		session_answer(session, smtp_reply_get(id), error ? NULL : text_str(&queued));
+}
+
+void mail_answered(const struct spool_reply *reply)
+{
+	struct mail *mail = reply->mail;
+
+	mail->requests_out--;
+	mail->worker->mails_out--;
+	/* Replies come in the order of requests, so this is the last of the mail's. */
+	if (reply->kind == SPOOL_REQUEST_COMMIT)
+		committed(mail, reply->error);
+	else if (reply->kind == SPOOL_REQUEST_ABORT)
+		mail_free(mail);
+	else
+		mail_stream_taken(mail, reply->error);
 }

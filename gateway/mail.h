@@ -14,6 +14,7 @@ enum mail_state {
 	MAIL_OPEN,       /* envelope and content are arriving */
 	MAIL_EVALUATING, /* content is whole; the verdict is awaited */
 	MAIL_COMMITTING, /* at the spooler */
+	MAIL_ABORTING,   /* given up, and the spooler has yet to say that it is done with it */
 };
 
 struct mail {
@@ -37,6 +38,13 @@ struct mail {
 	enum arc_seal_refusal seal_refusal; /* why not */
 	char *seal_room;                    /* for its fields and those to prepend */
 	bool gave_up;                       /* look-ups are no longer waited for */
+	/* What goes to the spool while it arrives (mail_stream.h). */
+	struct mail *stream_next, **stream_link; /* the worker's list; NULL: not in it */
+	uint64_t octets_ahead;                   /* of content, sent ahead */
+	uint64_t octets_out;                     /* of those, not yet taken */
+	int stream_error;                        /* they could not be */
+	uint64_t held_us;      /* its peer is not read from, since then; 0: it is */
+	unsigned requests_out; /* at the spooler */
 };
 
 /* At MAIL FROM; NULL when mails, memory or evaluations are at their bound. */
@@ -54,5 +62,7 @@ void mail_drop(struct mail *mail);
 
 /* The verdict is in: decide, and reply or hand to the spooler. */
 void mail_verdict(struct mail *mail);
-/* The spooler's word. */
-void mail_committed(struct mail *mail, int error);
+/* To the spooler, which answers every request. */
+void mail_post(struct mail *mail, const struct spool_request *request);
+/* The spooler's word on a request. */
+void mail_answered(const struct spool_reply *reply);

@@ -30,8 +30,8 @@ void mail_seal_prepare(struct mail *mail)
 
 void mail_seal_pass_on(struct mail *mail)
 {
-	/* These rings hold as many as there are mails, so there is room. */
-	handoff_post(mail->seal ? mail->worker->to_sealer : mail->worker->to_spooler, &mail);
+	/* The ring holds as many as there are mails, so there is room. */
+	handoff_post(mail->worker->to_sealer, &mail);
 }
 
 void mail_seal_tell(const struct mail *mail, struct text *out)

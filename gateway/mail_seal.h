@@ -9,7 +9,7 @@
 
 /* Once the fields to put in front are made, and while the evaluation is still there. */
 void mail_seal_prepare(struct mail *mail);
-/* Hands the mail over. */
+/* To the sealer, which passes it on to the spooler; where there is a seal. */
 void mail_seal_pass_on(struct mail *mail);
 /* For the trace: what is sealed, or why nothing is; nothing where sealing is off. */
 void mail_seal_tell(const struct mail *mail, struct text *out);

@@ -1,6 +1,8 @@
 #include "gateway/session.h"
 
 #include "gateway/mail.h"
+#include "gateway/mail_stream.h"
+#include "gateway/mail_trace.h"
 #include "gateway/shed.h"
 
 /* Replies that TCP had no room for; a peer that stops reading is not read from until they are gone.
@@ -178,7 +180,7 @@ static uint64_t deadline_us(const struct session *session)
 		return session->mail->gave_up ? UINT64_MAX
 					      : session->mail->ended_us +
 							UINT64_C(1000) * config->auth.patience_ms;
-	if (session->mail && session->mail->state == MAIL_COMMITTING)
+	if (session->mail && (session->mail->state == MAIL_COMMITTING || session->mail->held_us))
 		return UINT64_MAX;
 	if (session->rest_len == 0 && smtp_session_in_content(&session->smtp))
 		return content_deadline_us(session);
@@ -417,6 +419,20 @@ static enum run run_step(struct session *session)
 	return more || event == SMTP_EVENT_INPUT ? RUN_ON : RUN_ENOUGH;
 }
 
+/* The spool has yet to take what came of a large mail: the peer's window closes meanwhile. */
+static bool hold_back(struct session *session)
+{
+	struct mail *mail = session->mail;
+
+	if (!mail || mail->state != MAIL_OPEN || !mail_stream_is_full(mail))
+		return false;
+	if (mail->held_us == 0) {
+		mail->held_us = session->worker->now_us;
+		worker_count(session->worker, GATEWAY_HELD_BACK);
+	}
+	return true;
+}
+
 /*
  * Take what there is to take. A peer that does not read its replies is not read from either, and a
  * last reply is out before the end.
@@ -425,7 +441,7 @@ static void session_run(struct session *session)
 {
 	enum run run = RUN_ON;
 
-	while (run == RUN_ON && flush_rest(session)) {
+	while (run == RUN_ON && flush_rest(session) && !hold_back(session)) {
 		if (session->closed) {
 			session_close(session, session->peer_shut ? "peer-closed" : "quit");
 			return;
@@ -546,6 +562,28 @@ void session_answer(struct session *session, const struct smtp_reply *with, cons
 	smtp_session_answer(&session->smtp, with, text, 0, &out);
 	if (send_out(session, &out))
 		session_run(session);
+}
+
+void session_resume(struct session *session)
+{
+	struct mail *mail = session->mail;
+
+	if (mail->held_us == 0)
+		return;
+	/* The wait was ours, not the peer's. */
+	touch(session);
+	session->content_us += session->worker->now_us - mail->held_us;
+	mail->held_us = 0;
+	session_run(session);
+}
+
+void session_give_up(struct session *session)
+{
+	worker_count(session->worker, GATEWAY_MAILS_SHED);
+	log_ended(session, "shed", "memory");
+	mail_trace_keep(session->mail, "given up: too slow while memory is short");
+	drop_mail(session);
+	say_last(session, SMTP_REPLY_NO_MEMORY, "memory");
 }
 
 /* --- time ---------------------------------------------------------------------------------------

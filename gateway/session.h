@@ -50,3 +50,7 @@ void session_shed(struct session *session);
 
 /* Reset the connection, and drop the mail that it had not finished. */
 void session_cut(struct session *session);
+/* It may be read from again. */
+void session_resume(struct session *session);
+/* Give up the mail that is arriving, for the memory it takes: 421. */
+void session_give_up(struct session *session);

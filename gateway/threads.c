@@ -7,6 +7,8 @@
 #include <time.h>
 
 #define BURST 64
+/* Ranges of content that go to the log in one call: some of its extents. */
+#define EXTENT_CHUNKS 16
 
 static bool stopping(_Atomic bool *stop)
 {
@@ -76,36 +78,96 @@ void *resolver_main(void *arg)
 /* --- spooler ------------------------------------------------------------------------------------
  */
 
+/* A mail's commit; what else it asks for is answered where it is taken. */
 static void answer_mail(struct spooler_thread *self, struct spool_cookie cookie, int error)
 {
-	struct spool_reply reply = {(struct mail *)(uintptr_t)cookie.word[0], error};
+	struct spool_reply reply = {
+		(struct mail *)(uintptr_t)cookie.word[0], SPOOL_REQUEST_COMMIT, error};
 
 	handoff_post(self->workers[cookie.word[1]]->from_spooler, &reply);
 }
 
-static unsigned take_mails_of(struct spooler_thread *self, unsigned w, struct handoff *from)
+/* Content ahead of its mail's commit: copied, so that its memory goes back at once. */
+static int take_extent(struct spooler_thread *self, const struct spool_request *request)
 {
+	struct chunk_range ranges[EXTENT_CHUNKS];
+	int error = 0;
+
+	for (struct chunk *chunk = request->chunks; chunk;) {
+		struct chunk *first = chunk;
+		unsigned n = 0;
+
+		for (; chunk && n < EXTENT_CHUNKS; chunk = chunk->next)
+			ranges[n++] = (struct chunk_range){chunk, 0, chunk_used(chunk)};
+		if (!error)
+			error = spool_log_extent(self->log, request->mail->queue_id, ranges, n);
+		while (first != chunk) {
+			struct chunk *next = first->next;
+
+			chunk_release(first);
+			first = next;
+		}
+	}
+	return error;
+}
+
+static void take_request(
+	struct spooler_thread *self, const struct spool_request *request, unsigned worker)
+{
+	struct spool_cookie cookie = {{(uintptr_t)request->mail, worker}};
+	struct spool_reply reply = {request->mail, request->kind, 0};
+
+	switch (request->kind) {
+	case SPOOL_REQUEST_COMMIT:
+		reply.error = spool_log_commit(self->log, &request->mail->envelope,
+			request->mail->ranges, request->mail->n_ranges, cookie);
+		if (reply.error == 0)
+			return; /* on_ack() answers */
+		break;
+	case SPOOL_REQUEST_EXTENT: reply.error = take_extent(self, request); break;
+	case SPOOL_REQUEST_ABORT: spool_log_abort(self->log, request->mail->queue_id); break;
+	}
+	handoff_post(self->workers[worker]->from_spooler, &reply);
+}
+
+static unsigned take_requests_of(struct spooler_thread *self, unsigned w)
+{
+	struct spool_request requests[BURST];
+	unsigned n = handoff_take(self->workers[w]->to_spooler, requests, BURST);
+
+	for (unsigned i = 0; i < n; i++)
+		take_request(self, &requests[i], w);
+	return n;
+}
+
+/*
+ * Mail by way of the sealer. What was sent ahead of it came by the other way, and comes first:
+ * it was there before the mail was.
+ */
+static unsigned take_sealed_of(struct spooler_thread *self, unsigned w)
+{
+	struct spool_request request = {.kind = SPOOL_REQUEST_COMMIT};
 	struct mail *mails[BURST];
-	unsigned n = from ? handoff_take(from, mails, BURST) : 0;
+	unsigned n = handoff_take(self->workers[w]->sealed, mails, BURST);
 
+	while (n && take_requests_of(self, w) > 0)
+		;
 	for (unsigned i = 0; i < n; i++) {
-		struct spool_cookie cookie = {{(uintptr_t)mails[i], w}};
-		int error = spool_log_commit(self->log, &mails[i]->envelope, mails[i]->ranges,
-			mails[i]->n_ranges, cookie);
-
-		if (error)
-			answer_mail(self, cookie, error);
+		request.mail = mails[i];
+		take_request(self, &request, w);
 	}
 	return n;
 }
 
-static unsigned take_mails(struct spooler_thread *self)
+static unsigned take_requests(struct spooler_thread *self)
 {
 	unsigned total = 0;
 
-	for (unsigned w = 0; w < self->n_workers; w++)
-		total += take_mails_of(self, w, self->workers[w]->to_spooler) +
-			 take_mails_of(self, w, self->workers[w]->sealed);
+	for (unsigned w = 0; w < self->n_workers; w++) {
+		total += take_requests_of(self, w);
+		if (self->workers[w]->sealed)
+			total += take_sealed_of(self, w);
+	}
 	return total;
 }
 
@@ -236,7 +298,7 @@ static uint64_t spooler_nap_us(const struct spooler_thread *self)
 
 static bool spooler_round(struct spooler_thread *self)
 {
-	bool busy = take_mails(self) + take_notes(self) > 0;
+	bool busy = take_requests(self) + take_notes(self) > 0;
 
 	if (sync_is_due(self)) {
 		spool_log_sync(self->log, on_ack, self);

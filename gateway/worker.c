@@ -1,6 +1,7 @@
 #include "gateway/worker.h"
 
 #include "gateway/mail.h"
+#include "gateway/mail_stream.h"
 #include "gateway/policy_setup.h"
 #include "gateway/session.h"
 #include "gateway/shed.h"
@@ -253,13 +254,13 @@ static unsigned take_dns(struct worker *worker)
 	return n;
 }
 
-static unsigned take_commits(struct worker *worker)
+static unsigned take_spool_replies(struct worker *worker)
 {
 	struct spool_reply replies[BURST];
 	unsigned n = handoff_take(worker->from_spooler, replies, BURST);
 
 	for (unsigned i = 0; i < n; i++)
-		mail_committed(replies[i].mail, (int)replies[i].error);
+		mail_answered(&replies[i]);
 	return n;
 }
 
@@ -348,8 +349,9 @@ unsigned worker_round(struct worker *worker)
 	n = receive(worker);
 	shed_round(worker);
 	n += take_dns(worker);
-	n += take_commits(worker);
+	n += take_spool_replies(worker);
 	n += auth_engine_run(worker->auth, worker->now_us, n == 0, AUTH_BUDGET_US);
+	mail_stream_send(worker);
 	n += take_verdicts(worker);
 	run_timers(worker);
 	send_questions(worker);

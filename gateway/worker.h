@@ -48,9 +48,26 @@ struct dns_reply {
 	const struct dns_answer *answer; /* held once for the receiver */
 };
 
+/* What the spooler is asked for. */
+enum spool_request_kind {
+	SPOOL_REQUEST_COMMIT, /* the mail, and what is left of its content */
+	SPOOL_REQUEST_EXTENT, /* content ahead of it */
+	SPOOL_REQUEST_ABORT,  /* that counts for nothing */
+};
+
+struct spool_request {
+	struct mail *mail;
+	struct chunk *chunks; /* the spooler's to release, as strung by `next` */
+	enum spool_request_kind kind;
+};
+
+/* A mail has at most so many of them at the spooler: content, and its end. */
+#define WORKER_REQUESTS_PER_MAIL 2
+
 struct spool_reply {
 	struct mail *mail;
-	int64_t error; /* 0: durable; else -errno */
+	enum spool_request_kind kind;
+	int error; /* 0: durable, or taken; else -errno */
 };
 
 /* Questions of one lcore that may be on their way at once. */
@@ -120,7 +137,11 @@ struct worker {
 	const struct arc_seal_key *seal_key; /* NULL: nothing is sealed, and these are not there */
 	struct handoff *to_sealer, *sealed;  /* mail by way of the sealer to the spooler */
 	unsigned dns_open;                   /* questions on their way */
-	unsigned mails_out;                  /* mails at the spooler */
+	unsigned mails_out;                  /* requests at the spooler */
+	struct mail *streaming;              /* mails that may have content to send ahead */
+	enum chunk_pool_level memory_level;  /* of this round */
+	bool was_out_of_memory;              /* at the last look at all mails */
+	uint64_t relieve_us;                 /* when the next is due */
 
 	struct log_ring log;
 	struct trace_ring *traces; /* recent mails; NULL: none are kept */

@@ -109,11 +109,20 @@ void spool_log_tidy(struct spool_log *log);
 struct spool_view {
 	struct spool_envelope envelope;
 	struct bytes content;
+	bool partial; /* the content is one piece of it */
 	enum spool_shelf shelf;
 	uint32_t shelved_s; /* Unix time */
 	void *memory;
 };
 int spool_view_open(struct spool_log *log, const struct spool_item *item, struct spool_view *view);
+/*
+ * The same, but content that lies in many places is not put together: the view is `partial` then,
+ * and holds the first piece. Its segments stay until it is closed.
+ */
+int spool_view_open_partly(
+	struct spool_log *log, const struct spool_item *item, struct spool_view *view);
+/* The content of a partial view becomes that from `from` to the end of the piece. 0 or -errno. */
+int spool_view_piece(struct spool_view *view, uint64_t from);
 void spool_view_close(struct spool_view *view);
 /* Any thread: give up the mail's bytes in memory, if the log still has it; for mail that must wait
  * long. */

@@ -1,18 +1,12 @@
-/* Reading a mail of the log, from any thread: spool_view_open() and spool_view_close(). */
+/*
+ * Reading a mail of the log, from any thread: spool_view_open() for the whole of it,
+ * spool_view_open_partly() and spool_view_piece() for large content a piece after the other.
+ */
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "spool/log/spool_log_priv.h"
-
-/* What a view's bytes lie in. */
-struct view_memory {
-	struct item_memory *shared; /* or */
-	uint8_t *record;
-	uint8_t *content; /* where it was put together from extents */
-	struct spool_recipient *recipients;
-	struct spool_cut cuts[SPOOL_MAX_CUTS];
-};
 
 /* Where a mail lay when the reading began; its segments are pinned. */
 struct view_place {
@@ -20,6 +14,19 @@ struct view_place {
 	uint32_t offset, size;
 	uint32_t n_parts;
 	struct segment **parts;
+};
+
+/* What a view's bytes lie in. */
+struct view_memory {
+	struct spool_log *log;
+	struct view_place place;    /* pinned while the view is open */
+	struct item_memory *shared; /* or */
+	uint8_t *record;
+	struct record_commit commit;
+	uint8_t *extent;  /* the record of an extent at a time */
+	uint8_t *content; /* where it was put together from extents */
+	struct spool_recipient *recipients;
+	struct spool_cut cuts[SPOOL_MAX_CUTS];
 };
 
 static int pin(struct spool_log *log, const struct spool_item *item, struct view_place *p,
@@ -61,6 +68,7 @@ static void unpin(struct spool_log *log, struct view_place *p)
 		p->parts[i]->pins--;
 	pthread_mutex_unlock(&log->segments.lock);
 	free(p->parts);
+	*p = (struct view_place){0};
 }
 
 /* A record in `buf`, which has `size` octets. */
@@ -89,64 +97,96 @@ static const struct segment *part_numbered(const struct view_place *p, uint64_t 
 	return NULL;
 }
 
-/* The extent's content to `out`; `buf` has room for the record. */
-static int read_extent(struct spool_log *log, const struct view_place *p, uint64_t queue_id,
-	const struct record_extent *x, uint8_t *buf, uint8_t *out)
+/* The extent's content, in m->extent. */
+static int read_extent(struct view_memory *m, const struct record_extent *x, struct bytes *content)
 {
-	const struct segment *segment = part_numbered(p, x->segment);
-	struct bytes content;
+	const struct segment *segment = part_numbered(&m->place, x->segment);
+	uint32_t size = record_size(RECORD_EXTENT_HEAD + x->octets);
 	struct record r;
 	uint64_t id;
 	int e;
 
-	if (!segment)
+	if (!segment || x->octets > RECORD_PAYLOAD_MAX - RECORD_EXTENT_HEAD)
 		return -EBADMSG;
-	e = read_record(
-		log, segment, x->offset, buf, record_size(RECORD_EXTENT_HEAD + x->octets), &r);
+	e = read_record(m->log, segment, x->offset, m->extent, size, &r);
 	if (e != 0)
 		return e;
 	if (r.type != RECORD_EXTENT || r.crc != x->crc ||
-		record_extent_decode(r.payload, &id, &content) != 0 || id != queue_id ||
-		content.len != x->octets)
+		record_extent_decode(r.payload, &id, content) != 0 ||
+		id != m->commit.envelope.queue_id || content->len != x->octets)
 		return -EBADMSG;
-	memcpy(out, content.data, content.len);
 	return 0;
 }
 
-static int join_extents(struct spool_log *log, const struct view_place *p,
-	const struct record_commit *c, struct view_memory *m, struct bytes *content)
+/* Memory for the largest of them. */
+static int extent_memory(struct view_memory *m)
 {
-	uint8_t *buf = malloc(record_size(RECORD_PAYLOAD_MAX)), *at;
-	int r = 0;
+	uint32_t most = 0;
 
-	m->content = at = malloc(c->envelope.content_octets + 1);
-	if (!m->content || !buf)
-		r = -ENOMEM;
+	for (uint32_t i = 0; i < m->commit.n_extents; i++) {
+		struct record_extent x = record_commit_extent(&m->commit, i);
+
+		if (x.octets > most && x.octets <= RECORD_PAYLOAD_MAX - RECORD_EXTENT_HEAD)
+			most = x.octets;
+	}
+	m->extent = malloc(record_size(RECORD_EXTENT_HEAD + most));
+	return m->extent ? 0 : -ENOMEM;
+}
+
+static int join_extents(struct view_memory *m, struct bytes *content)
+{
+	const struct record_commit *c = &m->commit;
+	uint8_t *at = malloc(c->envelope.content_octets + 1);
+	int r = at ? 0 : -ENOMEM;
+
+	m->content = at;
 	for (uint32_t i = 0; r == 0 && i < c->n_extents; i++) {
 		struct record_extent x = record_commit_extent(c, i);
+		struct bytes piece;
 
-		r = x.octets <= RECORD_PAYLOAD_MAX - RECORD_EXTENT_HEAD
-			    ? read_extent(log, p, c->envelope.queue_id, &x, buf, at)
-			    : -EBADMSG;
+		r = read_extent(m, &x, &piece);
+		if (r == 0)
+			memcpy(at, piece.data, piece.len);
 		at += x.octets;
 	}
 	if (r == 0)
 		memcpy(at, c->content.data, c->content.len);
 	*content = bytes_of(m->content, c->envelope.content_octets);
-	free(buf);
 	return r;
 }
 
-static int read_payload(struct spool_log *log, const struct view_place *p, struct view_memory *m,
-	struct bytes *payload)
+int spool_view_piece(struct spool_view *view, uint64_t from)
 {
+	struct view_memory *m = view->memory;
+	uint64_t at = 0;
+
+	for (uint32_t i = 0; i < m->commit.n_extents; i++) {
+		struct record_extent x = record_commit_extent(&m->commit, i);
+		struct bytes content;
+		int r;
+
+		if (from >= at + x.octets) {
+			at += x.octets;
+			continue;
+		}
+		r = read_extent(m, &x, &content);
+		view->content = r == 0 ? bytes_from(content, from - at) : bytes_of(NULL, 0);
+		return r;
+	}
+	view->content = bytes_from(m->commit.content, from - at);
+	return 0;
+}
+
+static int read_payload(struct view_memory *m, struct bytes *payload)
+{
+	const struct view_place *p = &m->place;
 	struct record r;
 	int e;
 
 	m->record = malloc(p->size);
 	if (!m->record)
 		return -ENOMEM;
-	e = read_record(log, p->segment, p->offset, m->record, p->size, &r);
+	e = read_record(m->log, p->segment, p->offset, m->record, p->size, &r);
 	if (e == 0 && r.type != RECORD_COMMIT)
 		e = -EBADMSG;
 	if (e == 0)
@@ -154,54 +194,74 @@ static int read_payload(struct spool_log *log, const struct view_place *p, struc
 	return e;
 }
 
-static int fill(struct spool_log *log, const struct spool_item *item, const struct view_place *p,
-	struct view_memory *m, struct spool_view *view)
+/* All but the content that lies in extents. */
+static int fill(const struct spool_item *item, struct view_memory *m, struct spool_view *view)
 {
-	struct record_commit c;
+	struct record_commit *c = &m->commit;
 	struct bytes payload;
 	int r = 0;
 
 	if (m->shared)
 		payload = bytes_of(m->shared->data, m->shared->len);
 	else
-		r = read_payload(log, p, m, &payload);
+		r = read_payload(m, &payload);
 	if (r == 0)
-		r = record_commit_decode(payload, &c);
-	if (r == 0 && c.envelope.queue_id != item->queue_id)
+		r = record_commit_decode(payload, c);
+	if (r == 0 && c->envelope.queue_id != item->queue_id)
 		r = -EBADMSG;
 	if (r != 0)
 		return r;
-	m->recipients = calloc(c.envelope.n_recipients, sizeof(*m->recipients));
+	m->recipients = calloc(c->envelope.n_recipients, sizeof(*m->recipients));
 	if (!m->recipients)
 		return -ENOMEM;
-	record_commit_recipients(&c, m->recipients);
-	record_commit_cuts(&c, m->cuts);
-	view->envelope = c.envelope;
+	record_commit_recipients(c, m->recipients);
+	record_commit_cuts(c, m->cuts);
+	view->envelope = c->envelope;
 	view->envelope.recipients = m->recipients;
 	view->envelope.cuts = m->cuts;
-	view->content = c.content;
+	view->content = c->content;
 	view->shelf = item_shelf(item);
 	view->shelved_s = atomic_load_explicit(&item->shelved_s, memory_order_relaxed);
-	return c.n_extents ? join_extents(log, p, &c, m, &view->content) : 0;
+	return c->n_extents ? extent_memory(m) : 0;
 }
 
-int spool_view_open(struct spool_log *log, const struct spool_item *item, struct spool_view *view)
+static int open_view(
+	struct spool_log *log, const struct spool_item *item, bool partly, struct spool_view *view)
 {
 	struct view_memory *m = calloc(1, sizeof(*m));
-	struct view_place place;
 	int r;
 
 	if (!m)
 		return -ENOMEM;
 	view->memory = m;
-	r = pin(log, item, &place, &m->shared);
-	if (r == 0) {
-		r = fill(log, item, &place, m, view);
-		unpin(log, &place);
+	view->partial = false;
+	m->log = log;
+	r = pin(log, item, &m->place, &m->shared);
+	if (r == 0)
+		r = fill(item, m, view);
+	if (r == 0 && m->commit.n_extents) {
+		view->partial = partly;
+		r = partly ? spool_view_piece(view, 0) : join_extents(m, &view->content);
 	}
 	if (r != 0)
 		spool_view_close(view);
 	return r;
+}
+
+int spool_view_open(struct spool_log *log, const struct spool_item *item, struct spool_view *view)
+{
+	int r = open_view(log, item, false, view);
+
+	/* It has all it needs. */
+	if (r == 0)
+		unpin(log, &((struct view_memory *)view->memory)->place);
+	return r;
+}
+
+int spool_view_open_partly(
+	struct spool_log *log, const struct spool_item *item, struct spool_view *view)
+{
+	return open_view(log, item, true, view);
 }
 
 void spool_view_close(struct spool_view *view)
@@ -210,8 +270,10 @@ void spool_view_close(struct spool_view *view)
 
 	if (!m)
 		return;
+	unpin(m->log, &m->place);
 	item_memory_release(m->shared);
 	free(m->record);
+	free(m->extent);
 	free(m->content);
 	free(m->recipients);
 	free(m);

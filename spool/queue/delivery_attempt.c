@@ -84,7 +84,10 @@ static void job_over(struct delivery *d, struct job *job)
 	struct index_entry *e = job->entry;
 	uint32_t temporary = job->temporary;
 	bool expired = temporary && d->now_us >= delivery_expiry_us(e);
-	int bounced =
+	int bounced;
+
+	job_rewind(job);
+	bounced =
 		delivery_report(d, job, expired ? DELIVERY_REPORT_EXPIRY : DELIVERY_REPORT_RESULTS);
 
 	if (temporary && !expired)
@@ -111,6 +114,7 @@ void delivery_on_done(void *arg, struct lmtp_mail *mail, const char *backend, bo
 	struct job *job = job_of(mail);
 
 	if (untried) {
+		job_again(job);
 		resume(d, job);
 		return;
 	}

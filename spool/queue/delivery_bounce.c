@@ -121,7 +121,8 @@ static int make(struct delivery *d, struct job *job, enum delivery_report what, 
 		.reverse_path = e->reverse_path,
 		.envid = e->envid,
 		.content = job->view.content,
-		.full = what != DELIVERY_REPORT_DELAY && e->flags & SPOOL_MAIL_RET_FULL,
+		.full = what != DELIVERY_REPORT_DELAY && e->flags & SPOOL_MAIL_RET_FULL &&
+			!job->view.partial,
 		.recipients = list,
 		.n_recipients = n,
 	};

@@ -20,7 +20,8 @@ int job_open(struct spool_log *log, struct index_entry *entry, struct job **all,
 
 	if (!job)
 		return -ENOMEM;
-	r = spool_view_open(log, entry->item, &job->view);
+	r = spool_item_relay(entry->item) ? spool_view_open(log, entry->item, &job->view)
+					  : spool_view_open_partly(log, entry->item, &job->view);
 	if (r != 0) {
 		free(job);
 		return r;
@@ -100,22 +101,75 @@ static void add_part(struct job *job, struct bytes part)
 		job->parts[job->mail.n_parts++] = part;
 }
 
+/* What is at hand of the content, which starts at octet `from` of it, without the cuts. */
+static void add_content(struct job *job, uint64_t from)
+{
+	const struct spool_envelope *e = &job->view.envelope;
+	struct bytes content = job->view.content;
+	uint64_t at = from, to = from + content.len;
+
+	for (uint32_t i = 0; i < e->n_cuts && e->cuts[i].from < to; i++) {
+		if (e->cuts[i].to <= at)
+			continue;
+		if (e->cuts[i].from > at)
+			add_part(job, bytes_slice(content, at - from, e->cuts[i].from - at));
+		at = e->cuts[i].to;
+	}
+	if (at < to)
+		add_part(job, bytes_from(content, at - from));
+}
+
+/* The next pieces of content that is not all cut. */
+static int more_content(struct lmtp_mail *mail)
+{
+	struct job *job = job_of(mail);
+
+	mail->n_parts = 0;
+	while (mail->n_parts == 0 && job->content_at < job->view.envelope.content_octets) {
+		int r = spool_view_piece(&job->view, job->content_at);
+
+		if (r != 0)
+			return r;
+		if (job->view.content.len == 0)
+			return -EBADMSG;
+		add_content(job, job->content_at);
+		job->content_at += job->view.content.len;
+	}
+	return 0;
+}
+
 /* What is sent: fields in front, then the content without the cuts. */
 static void assemble(struct job *job)
 {
 	const struct spool_envelope *e = &job->view.envelope;
-	uint32_t from = 0;
 
 	job->mail.n_parts = 0;
 	job->mail.parts = job->parts;
+	job->mail.more = NULL;
+	job->mail.more_octets = 0;
 	if (job->group == JOB_QUARANTINE)
 		add_part(job, e->quarantine_prepend);
 	add_part(job, e->prepend);
-	for (uint32_t i = 0; i < e->n_cuts; i++) {
-		add_part(job, bytes_slice(job->view.content, from, e->cuts[i].from - from));
-		from = e->cuts[i].to;
+	if (!job->view.partial) {
+		add_content(job, 0);
+		return;
 	}
-	add_part(job, bytes_from(job->view.content, from));
+	job->content_at = 0;
+	job->mail.more = more_content;
+	job->mail.more_octets = e->content_octets;
+	for (uint32_t i = 0; i < e->n_cuts; i++)
+		job->mail.more_octets -= e->cuts[i].to - e->cuts[i].from;
+}
+
+void job_again(struct job *job)
+{
+	assemble(job);
+}
+
+void job_rewind(struct job *job)
+{
+	if (job->view.partial)
+		spool_view_piece(&job->view, 0);
 }
 
 static uint8_t ret_of(uint32_t flags)

@@ -29,7 +29,8 @@ struct job {
 	enum job_group group;
 	uint32_t *numbers; /* of the recipients in the transaction */
 	struct bytes parts[JOB_PARTS_MAX];
-	uint32_t temporary; /* recipients to try again */
+	uint64_t content_at; /* of a partial view: what is to be read next */
+	uint32_t temporary;  /* recipients to try again */
 	struct job_result *results;
 	uint32_t n_results;
 };
@@ -39,6 +40,10 @@ int job_open(struct spool_log *log, struct index_entry *entry, struct job **all,
 void job_close(struct job *job);
 /* Prepares the next transaction; false when all groups were dealt with. */
 bool job_next(struct job *job);
+/* Prepares the same transaction once more. */
+void job_again(struct job *job);
+/* The view's content is at its beginning again (or empty, if that cannot be read). */
+void job_rewind(struct job *job);
 
 /* Keeps it until the attempt is over. 0 or -ENOMEM. */
 int job_remember(struct job *job, uint32_t recipient, enum lmtp_outcome outcome, const char *dsn,
