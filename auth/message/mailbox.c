@@ -385,24 +385,25 @@ static bool u_labels_to_ascii(struct bytes domain, struct arena *arena, struct b
 {
 	char text[DOMAIN_RAW_MAX];
 	uint8_t *ascii = NULL;
-	bool ok;
+	struct bytes name, copy = {0};
 
 	if (domain.len >= sizeof(text) || has_class(domain, is_nul))
 		return false;
 	memcpy(text, domain.data, domain.len);
 	text[domain.len] = '\0';
-	ok = idn2_lookup_u8((const uint8_t *)text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) ==
-	     IDN2_OK;
-	if (ok) {
-		*out = bytes_str((const char *)ascii);
-		if (out->len > 1 && out->data[out->len - 1] == '.')
-			out->len--;
-		ok = is_ascii_domain(*out);
-		*out = ok ? arena_dup(arena, *out) : *out;
-		ok = ok && out->data;
-	}
+	if (idn2_lookup_u8((const uint8_t *)text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) !=
+		IDN2_OK)
+		return false;
+	name = bytes_str((const char *)ascii);
+	if (name.len > 1 && name.data[name.len - 1] == '.')
+		name.len--;
+	if (is_ascii_domain(name))
+		copy = arena_dup(arena, name);
 	idn2_free(ascii);
-	return ok;
+	if (!copy.data)
+		return false;
+	*out = copy;
+	return true;
 }
 
 bool mailbox_domain_to_ascii(struct bytes domain, struct arena *arena, struct bytes *out)
@@ -415,9 +416,10 @@ bool mailbox_domain_to_ascii(struct bytes domain, struct arena *arena, struct by
 		domain.len--;
 	if (!is_ascii_domain(domain))
 		return false;
-	*out = domain;
-	if (!has_class(domain, (bool (*)(int))ascii_is_upper))
+	if (!has_class(domain, (bool (*)(int))ascii_is_upper)) {
+		*out = domain;
 		return true;
+	}
 	lower = arena_alloc(arena, domain.len, 1);
 	if (!lower)
 		return false;

@@ -33,6 +33,6 @@ enum mailbox_status mailbox_domains_parse(
 /*
  * U-labels to A-labels and lower case (UTS 46), without a final dot; false where it is no domain
  * name (letters, digits, '-', '_') or the arena is at its bound. What is in that form already needs
- * no arena and is returned as it is.
+ * no arena and is returned as it is. Only a name that is one becomes `*out`.
  */
 bool mailbox_domain_to_ascii(struct bytes domain, struct arena *arena, struct bytes *out);

@@ -259,6 +259,20 @@ static void a_domain_in_its_form_already_is_not_copied(void **state)
 	assert_false(mailbox_domain_to_ascii(BYTES("."), NULL, &out));
 }
 
+/* libidn2 takes octets that no host name has; what it made of them is gone by then. */
+static void what_is_no_domain_leaves_no_name_behind(void **state)
+{
+	static const char *const names[] = {"e<xample.\xe3\x91\x8f", "\xc3\xa4 b", "\xc3\xa4..b"};
+	struct bytes out = BYTES("as it was"), before = out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_false(mailbox_domain_to_ascii(bytes_str(names[i]), &arena, &out));
+		assert_ptr_equal(out.data, before.data);
+		assert_int_equal(out.len, before.len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +284,7 @@ int main(void)
 		cmocka_unit_test(comments_nest_to_a_bound),
 		cmocka_unit_test(domains_and_addresses_are_bounded),
 		cmocka_unit_test(a_domain_in_its_form_already_is_not_copied),
+		cmocka_unit_test(what_is_no_domain_leaves_no_name_behind),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
