@@ -67,6 +67,7 @@ int daemon_open_spool(struct daemon *d, struct text *why)
 		.max_bytes = config->spool.max_bytes,
 		.max_messages = config->spool.max_messages,
 		.memory_bytes = config->spool.memory_bytes,
+		.retention_us = config->spool.retention_s * UINT64_C(1000000),
 		.durability =
 			config->spool.durability == CONFIG_FSYNC ? SPOOL_FSYNC : SPOOL_NO_SYNC,
 		.batch_bytes = 1u << 20,

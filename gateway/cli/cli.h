@@ -20,6 +20,7 @@ extern const struct cli_command cli_deny;
 extern const struct cli_command cli_dkim;
 extern const struct cli_command cli_dns;
 extern const struct cli_command cli_queue;
+extern const struct cli_command cli_replay;
 extern const struct cli_command cli_stats;
 extern const struct cli_command cli_trace;
 extern const struct cli_command cli_verify;

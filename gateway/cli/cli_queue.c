@@ -2,8 +2,9 @@
 #include "base/queue_id.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/cli_config.h"
+#include "gateway/cli/cli_time.h"
 #include "gateway/cli/queue_mail.h"
-#include "gateway/control/config_value.h"
+#include "gateway/cli/queue_shape.h"
 #include "gateway/control/control.h"
 #include "spool/log/spool_log.h"
 
@@ -26,7 +27,8 @@ const struct cli_command cli_queue = {
 	.name = "queue",
 	.synopsis = "[-c FILE] [-j] [-s STATE | --dead] [-f FROM] [-t TO] [-r REASON] "
 		    "[--older AGE] [--younger AGE] [--eml DIR] "
-		    "list|show|export|hold|release|requeue|flush|delete [ID... | ALL]",
+		    "[--senders] list|show|export|shape|hold|release|requeue|flush|delete "
+		    "[ID... | ALL]",
 	.help = "look at undelivered mail, hold it, try it now, or delete it",
 	.run = run,
 };
@@ -54,7 +56,9 @@ struct listing {
 	unsigned n_wanted;
 	const uint64_t *wanted; /* none: all */
 	const struct filter *filter;
-	const char *directory; /* for export */
+	const char *directory;     /* for export */
+	struct queue_shape *shape; /* for shape */
+	bool senders;
 	unsigned mails;
 	uint64_t octets;
 };
@@ -141,7 +145,8 @@ static const char *state_of(const struct spool_view *view, const struct status *
 
 	if (status)
 		return status->state;
-	return view->shelf == SPOOL_IN_QUEUE ? "waiting" : shelves[view->shelf];
+	return view->shelf == SPOOL_ON_HOLD || view->shelf == SPOOL_ON_DEAD ? shelves[view->shelf]
+									    : "waiting";
 }
 
 static void print_text(const struct spool_view *view, const struct status *status)
@@ -265,6 +270,23 @@ static int export_one(void *arg, const struct spool_view *view)
 	return listing->mails == before ? 0 : queue_mail_export(view, listing->directory);
 }
 
+static int shape_one(void *arg, const struct spool_view *view)
+{
+	struct listing *listing = arg;
+	const struct spool_envelope *e = &view->envelope;
+	uint64_t now_us = listing->filter->now_us;
+	uint64_t age_us = now_us > e->received_unix_us ? now_us - e->received_unix_us : 0;
+
+	if (!is_wanted(listing, e->queue_id) ||
+		!passes(listing->filter, view, find_status(listing, e->queue_id)))
+		return 0;
+	if (listing->senders)
+		queue_shape_add(listing->shape, e->reverse_path, age_us);
+	for (uint32_t i = 0; !listing->senders && i < e->n_recipients; i++)
+		queue_shape_add(listing->shape, e->recipients[i].address, age_us);
+	return 0;
+}
+
 /* --- subcommands --------------------------------------------------------------------------------
  */
 
@@ -275,7 +297,7 @@ struct request {
 	char **argv;
 	struct filter filter;
 	const char *directory;
-	bool json;
+	bool json, senders;
 };
 
 static int parse_ids(const struct request *request, uint64_t *ids)
@@ -354,6 +376,18 @@ static int run_export(const struct request *request)
 	return look(request, export_one, &listing);
 }
 
+static int run_shape(const struct request *request)
+{
+	struct listing listing = {.senders = request->senders, .shape = queue_shape_new()};
+	int code = listing.shape ? look(request, shape_one, &listing)
+				 : cli_fail(CLI_SOFTWARE, "out of memory");
+
+	if (code == CLI_OK)
+		queue_shape_print(listing.shape, request->json, stdout);
+	queue_shape_free(listing.shape);
+	return code;
+}
+
 static void print_line(void *arg, struct bytes text)
 {
 	(void)arg;
@@ -391,6 +425,7 @@ static const struct {
 	{"list", run_list},
 	{"show", run_show},
 	{"export", run_export},
+	{"shape", run_shape},
 	{"hold", run_order},
 	{"release", run_order},
 	{"requeue", run_order},
@@ -406,20 +441,6 @@ static int dispatch(const struct request *request)
 	return cli_usage(&cli_queue, "%s is not known", request->name);
 }
 
-/* "90s", "10m", "2h", "3d". */
-static bool parse_age(const char *text, uint64_t *age_us)
-{
-	static const struct config_unit units[] = {
-		{"s", 1000000},
-		{"m", UINT64_C(60000000)},
-		{"h", UINT64_C(3600000000)},
-		{"d", UINT64_C(86400000000)},
-		{NULL, 0},
-	};
-
-	return config_quantity(bytes_str(text), units, age_us) == 0;
-}
-
 static bool take_option(struct request *request, int option, const char *value)
 {
 	struct filter *filter = &request->filter;
@@ -429,10 +450,11 @@ static bool take_option(struct request *request, int option, const char *value)
 	case 'e': request->directory = value; return true;
 	case 'f': filter->from = value; return true;
 	case 'j': request->json = true; return true;
-	case 'n': return parse_age(value, &filter->younger_us);
-	case 'o': return parse_age(value, &filter->older_us);
+	case 'n': return cli_age_parse(value, &filter->younger_us);
+	case 'o': return cli_age_parse(value, &filter->older_us);
 	case 'r': filter->reason = value; return true;
 	case 's': filter->state = value; return true;
+	case 'S': request->senders = true; return true;
 	case 't': filter->to = value; return true;
 	default: return false;
 	}
@@ -441,6 +463,7 @@ static bool take_option(struct request *request, int option, const char *value)
 static const struct option long_options[] = {
 	{"dead", no_argument, NULL, 'd'},
 	{"eml", required_argument, NULL, 'e'},
+	{"senders", no_argument, NULL, 'S'},
 	{"older", required_argument, NULL, 'o'},
 	{"younger", required_argument, NULL, 'n'},
 	{0},

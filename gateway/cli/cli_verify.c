@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/verify_dns.h"
+#include "gateway/cli/verify_engine.h"
 #include "gateway/cli/verify_input.h"
 #include "gateway/cli/verify_report.h"
 #include "gateway/control/config.h"
@@ -9,10 +10,8 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /*
  * postern verify: the auth engine of the daemon on one message, read piece by piece. Nothing is
@@ -29,7 +28,6 @@ struct verify {
 	struct auth_envelope envelope;
 	struct config *config; /* NULL without -c */
 	struct policy_config policy;
-	char hostname[256];
 	FILE *file;
 	struct verify_dns *dns;
 	struct auth_engine *engine;
@@ -140,25 +138,7 @@ static int open_dns(struct verify *verify)
 
 static int begin(struct verify *verify)
 {
-	const struct options *options = &verify->options;
-	struct auth_config config = auth_config_default;
-
-	if (gethostname(verify->hostname, sizeof(verify->hostname) - 1) || !verify->hostname[0])
-		strcpy(verify->hostname, "localhost");
-	config.hostname = config.authserv_id = verify->hostname;
-	if (verify->config) {
-		config.hostname = verify->config->hostname;
-		config.authserv_id = verify->config->authserv_id;
-		config.dkim.signatures = verify->config->auth.max_signatures;
-		config.dkim.body_tail = verify->config->auth.body_tail;
-		config.max_header_bytes = verify->config->limits.header_bytes;
-	}
-	if (options->authserv_id)
-		config.authserv_id = options->authserv_id;
-	config.max_mails = 1;
-	config.secondary_wait_ms = UINT32_MAX; /* nobody is kept waiting */
-	config.max_received = UINT_MAX;        /* a loop is the business of SMTP */
-	if (auth_engine_new(&config, NULL, NULL, &verify->engine))
+	if (verify_engine_new(verify->config, verify->options.authserv_id, &verify->engine))
 		return cli_fail(CLI_SOFTWARE, "out of memory");
 	verify->mail = auth_mail_begin(verify->engine, &verify->envelope, clock_mono_us());
 	return verify->mail ? CLI_OK : cli_fail(CLI_DATA, "--helo or --mail-from is too long");

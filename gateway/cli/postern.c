@@ -11,6 +11,7 @@ static const struct cli_command *const commands[] = {
 	&cli_dkim,
 	&cli_dns,
 	&cli_queue,
+	&cli_replay,
 	&cli_stats,
 	&cli_trace,
 	&cli_deny,

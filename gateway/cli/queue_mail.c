@@ -6,23 +6,38 @@
 #include <limits.h>
 #include <unistd.h>
 
-static void put(struct bytes part, FILE *out)
+bool queue_mail_is_junk(const struct spool_envelope *e, uint32_t recipient)
 {
-	if (part.len > 0)
-		fwrite(part.data, 1, part.len, out);
+	return ((e->flags & SPOOL_MAIL_QUARANTINE) ||
+		(e->recipients[recipient].flags & SPOOL_RCPT_QUARANTINE));
+}
+
+unsigned queue_mail_parts(
+	const struct spool_view *view, bool junk, struct bytes parts[QUEUE_MAIL_PARTS])
+{
+	const struct spool_envelope *e = &view->envelope;
+	uint32_t from = 0;
+	unsigned n = 0;
+
+	if (junk)
+		parts[n++] = e->quarantine_prepend;
+	parts[n++] = e->prepend;
+	for (uint32_t i = 0; i < e->n_cuts; i++) {
+		parts[n++] = bytes_slice(view->content, from, e->cuts[i].from - from);
+		from = e->cuts[i].to;
+	}
+	parts[n++] = bytes_from(view->content, from);
+	return n;
 }
 
 void queue_mail_put(const struct spool_view *view, FILE *out)
 {
-	const struct spool_envelope *e = &view->envelope;
-	uint32_t from = 0;
+	struct bytes parts[QUEUE_MAIL_PARTS];
+	unsigned n = queue_mail_parts(view, false, parts);
 
-	put(e->prepend, out);
-	for (uint32_t i = 0; i < e->n_cuts; i++) {
-		put(bytes_slice(view->content, from, e->cuts[i].from - from), out);
-		from = e->cuts[i].to;
-	}
-	put(bytes_from(view->content, from), out);
+	for (unsigned i = 0; i < n; i++)
+		if (parts[i].len > 0)
+			fwrite(parts[i].data, 1, parts[i].len, out);
 }
 
 int queue_mail_export(const struct spool_view *view, const char *directory)

@@ -5,6 +5,14 @@
 
 #include <stdio.h>
 
+/* Fields in front, and the content between cuts. */
+#define QUEUE_MAIL_PARTS (2u + SPOOL_MAX_CUTS + 1u)
+
+/* The recipient's copy is marked for Junk. */
+bool queue_mail_is_junk(const struct spool_envelope *envelope, uint32_t recipient);
+/* What is sent, in order; returns how many parts. */
+unsigned queue_mail_parts(
+	const struct spool_view *view, bool junk, struct bytes parts[QUEUE_MAIL_PARTS]);
 /* The fields to prepend and the content, less what is cut. */
 void queue_mail_put(const struct spool_view *view, FILE *out);
 /* In `directory` as ID.eml, which is written whole or not at all. 0 or -errno. */

@@ -118,7 +118,7 @@ struct config {
 		const char *path;
 		enum config_durability durability;
 		uint64_t max_bytes, max_messages, segment_bytes, memory_bytes;
-		uint32_t dead_keep_s, done_sync_ms, report_s;
+		uint32_t dead_keep_s, done_sync_ms, report_s, retention_s;
 	} spool;
 
 	struct {

@@ -196,6 +196,9 @@ const struct config_key config_keys[] = {
 		"new mail; what is lost with it in a crash is delivered twice."),
 	NUMBER("spool.dead_keep", CONFIG_SECONDS, spool.dead_keep_s, "30d", 1, 31536000,
 		"How long a mail is kept that could neither be delivered nor bounced."),
+	NUMBER("spool.retention", CONFIG_SECONDS, spool.retention_s, "0s", 0, 31536000,
+		"How long mail is kept that was delivered, for `postern replay`; it gives way where "
+		"new mail would find no room."),
 	NUMBER("spool.report", CONFIG_SECONDS, spool.report_s, "1d", 0, 2592000,
 		"How often postmaster is told of mail that is dead or on hold, if there is any; 0: "
 		"never."),

@@ -131,6 +131,7 @@ static int open_segment(struct spool_log *log, bool reserve)
 		close_active(log);
 		return -ENOMEM;
 	}
+	s->created_us = header.created_us;
 	b->active = s;
 	b->chain = salt;
 	b->at = 0;

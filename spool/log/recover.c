@@ -171,7 +171,7 @@ static void apply_note(struct spool_log *log, const struct record *r)
 		return;
 	saw_queue_id(log, note.queue_id);
 	item = item_table_find(&log->items, note.queue_id);
-	if (!item)
+	if (!item || (log->keep_ended && note.type == RECORD_DONE))
 		return;
 	if (note.type == RECORD_HELD)
 		item_shelve(item, note.shelf, note.since_s);
@@ -325,6 +325,7 @@ static int take_segment(struct spool_log *log, struct recover_files *f,
 	s->end = SCAN_END_UNKNOWN;
 	s->first_sequence = h->first_sequence;
 	s->first_batch = h->first_batch;
+	s->created_us = h->created_us;
 	saw_queue_id(log, h->highest_queue_id);
 	saw_sequence(log, h->first_sequence, h->first_batch);
 	return f->error;
@@ -486,8 +487,9 @@ static void drop_broken(struct spool_log *log, struct text *why)
 			continue;
 		}
 		counter_inc(&log->counters.v[SPOOL_LOST]);
-		text_printf(why, "mail %llu lay in a segment that is gone; ",
-			(unsigned long long)item->queue_id);
+		if (!log->keep_ended)
+			text_printf(why, "mail %llu lay in a segment that is gone; ",
+				(unsigned long long)item->queue_id);
 		forget(log, item->queue_id); /* and another may move to this slot */
 	}
 }
@@ -531,7 +533,7 @@ int recover(struct spool_log *log, struct recover_files *files, struct text *why
 	if (r == 0)
 		r = find_segments(log, files, why);
 	if (r == 0)
-		r = load_snapshot(log, why);
+		r = log->keep_ended ? 0 : load_snapshot(log, why);
 	if (r == 0)
 		r = replay_all(log, why);
 	if (r == 0) {

@@ -47,6 +47,7 @@ struct segment {
 	uint64_t number;
 	uint64_t first_sequence; /* of its records; only recovery needs it */
 	uint32_t first_batch;
+	uint64_t created_us; /* Unix time; 0: not known */
 	uint32_t salt;
 	uint32_t end;  /* octets in use, known good */
 	uint32_t live; /* mails, and mails still arriving, with bytes here */

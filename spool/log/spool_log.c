@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/queue_id.h"
 #include "spool/log/commit.h"
 #include "spool/log/mail.h"
 #include "spool/log/recover.h"
@@ -38,6 +39,7 @@ static void configure(struct spool_log *log, const struct spool_log_config *c)
 	log->segment_bytes = c->segment_bytes ? c->segment_bytes : LOG_SEGMENT_BYTES_DEFAULT;
 	log->max_messages = c->max_messages ? c->max_messages : UINT64_MAX;
 	log->account.max = c->memory_bytes;
+	log->retention_us = c->retention_us;
 	log->no_sync = c->durability == SPOOL_NO_SYNC;
 	part = log->segment_bytes / 4;
 	log->record_max = part < LOG_RECORD_MAX ? (uint32_t)part : LOG_RECORD_MAX;
@@ -462,17 +464,27 @@ const struct counter_block *spool_log_counters(const struct spool_log *log)
 	return &log->counters.block;
 }
 
-static int visit(struct spool_log *log, int (*fn)(void *, const struct spool_view *), void *arg)
+/* What a spool is read for. */
+struct reading {
+	bool ended; /* mails that are done too */
+	uint64_t from_us, to_us;
+	int (*fn)(void *arg, const struct spool_view *view);
+	void *arg;
+};
+
+static int visit(struct spool_log *log, const struct reading *reading)
 {
 	struct spool_item *item;
 	int r = 0;
 
 	while (r == 0 && (item = spool_log_recovered(log))) {
+		uint64_t born_us = queue_id_unix_us(item->queue_id);
 		struct spool_view view;
 
 		/* The daemon may have ended the mail meanwhile, and its segment may be gone. */
-		if (spool_view_open(log, item, &view) == 0) {
-			r = fn(arg, &view);
+		if (born_us >= reading->from_us && born_us < reading->to_us &&
+			spool_view_open(log, item, &view) == 0) {
+			r = reading->fn(reading->arg, &view);
 			spool_view_close(&view);
 		}
 		spool_item_release(item);
@@ -480,8 +492,7 @@ static int visit(struct spool_log *log, int (*fn)(void *, const struct spool_vie
 	return r;
 }
 
-static int scan_once(const char *path, int (*fn)(void *arg, const struct spool_view *view),
-	void *arg, struct text *why, bool *reading)
+static int scan_once(const char *path, const struct reading *what, struct text *why, bool *reading)
 {
 	struct spool_log_config config = {.path = path};
 	struct recover_files files = {0};
@@ -493,6 +504,7 @@ static int scan_once(const char *path, int (*fn)(void *arg, const struct spool_v
 		text_printf(why, "no memory for the log");
 		return -ENOMEM;
 	}
+	log->keep_ended = what->ended;
 	r = open_dir(log, path, false, why);
 	if (r == 0) {
 		*reading = true;
@@ -500,7 +512,7 @@ static int scan_once(const char *path, int (*fn)(void *arg, const struct spool_v
 	}
 	if (r == 0) {
 		*reading = false;
-		r = visit(log, fn, arg);
+		r = visit(log, what);
 	}
 	recover_files_free(&files);
 	log_free(log);
@@ -511,8 +523,7 @@ static int scan_once(const char *path, int (*fn)(void *arg, const struct spool_v
  * read. */
 #define SCAN_TRIES 20
 
-int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view), void *arg,
-	struct text *why)
+static int scan(const char *path, const struct reading *what, struct text *why)
 {
 	size_t len = why->len;
 	bool reading = true;
@@ -520,7 +531,19 @@ int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_vie
 
 	for (unsigned i = 0; i < SCAN_TRIES && reading && r == -ENOENT; i++) {
 		why->len = len;
-		r = scan_once(path, fn, arg, why, &reading);
+		r = scan_once(path, what, why, &reading);
 	}
 	return r;
+}
+
+int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view), void *arg,
+	struct text *why)
+{
+	return scan(path, &(struct reading){false, 0, UINT64_MAX, fn, arg}, why);
+}
+
+int spool_log_scan_kept(const char *path, uint64_t from_us, uint64_t to_us,
+	int (*fn)(void *arg, const struct spool_view *view), void *arg, struct text *why)
+{
+	return scan(path, &(struct reading){true, from_us, to_us, fn, arg}, why);
 }

@@ -17,6 +17,7 @@ struct spool_log_config {
 	uint64_t segment_bytes; /* 64 MiB */
 	uint64_t max_bytes;     /* of all segments; 0: as the disk allows */
 	uint64_t max_messages;
+	uint64_t retention_us; /* what is done stays so long, while there is room; 0: not */
 	uint64_t memory_bytes; /* committed mail kept in memory for delivery, at most */
 	enum spool_durability durability;
 	uint32_t batch_bytes; /* a batch is closed at this size */
@@ -142,6 +143,13 @@ uint32_t spool_item_recipients(const struct spool_item *item);
  */
 int spool_log_scan(const char *path, int (*fn)(void *arg, const struct spool_view *view), void *arg,
 	struct text *why);
+
+/*
+ * The same for every mail that came in [from_us, to_us) of Unix time and whose bytes are still
+ * there, whatever became of it.
+ */
+int spool_log_scan_kept(const char *path, uint64_t from_us, uint64_t to_us,
+	int (*fn)(void *arg, const struct spool_view *view), void *arg, struct text *why);
 
 struct counter_block;
 const struct counter_block *spool_log_counters(const struct spool_log *log);

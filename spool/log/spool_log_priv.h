@@ -113,6 +113,8 @@ struct spool_log {
 	uint64_t max_messages;
 	uint32_t record_max, extent_max;
 	bool no_sync;
+	uint64_t retention_us;
+	bool keep_ended; /* reading only: mails that are done too */
 	struct spares spares;
 	struct segment_table segments;
 	uint64_t last_number; /* of a segment, ever */

@@ -139,6 +139,50 @@ static void a_spool_can_be_read_while_its_daemon_runs_and_when_it_does_not(void 
 	dir_remove(&d);
 }
 
+/* Delivers everything; returns how many mails of before can still be read. */
+static unsigned deliver_all_and_count_kept(struct spool_log_config *config, unsigned mails)
+{
+	unsigned n = 0, left = 0;
+	char buf[256];
+	struct text why;
+
+	text_init(&why, buf, sizeof(buf));
+	history.log = open_with(config, NULL, NULL);
+	for (unsigned i = 0; i < mails; i++)
+		history_commit(&history, 400000, 0);
+	history_sync(&history);
+	for (unsigned i = 0; i < 200 * mails; i++)
+		history_done(&history, i % mails);
+	history_sync(&history);
+	spool_log_tidy(history.log);
+	assert_int_equal(spool_log_scan(config->path, count_view, &left, &why), 0);
+	assert_int_equal(spool_log_scan_kept(config->path, 0, UINT64_MAX, count_view, &n, &why), 0);
+	history_close(&history);
+	return n - left;
+}
+
+static void what_is_delivered_can_be_read_for_as_long_as_retention_says(void **state)
+{
+	struct spool_log_config config = {
+		.segment_bytes = MB, .memory_bytes = MB, .retention_us = UINT64_C(3600000000)};
+	struct spool_dir d;
+	unsigned kept;
+
+	(void)state;
+	dir_make(&d);
+	config.path = d.path;
+	history_init(&history, &pool, 2, MB);
+	kept = deliver_all_and_count_kept(&config, 8);
+	assert_true(kept >= 7);
+	dir_remove(&d);
+	dir_make(&d);
+	config.path = d.path;
+	config.retention_us = 0;
+	history_init(&history, &pool, 2, MB);
+	assert_true(deliver_all_and_count_kept(&config, 8) < kept);
+	dir_remove(&d);
+}
+
 static const struct spool_log_config small = {
 	.path = "sim", .segment_bytes = 64 << 10, .batch_bytes = 16 << 10};
 
@@ -520,6 +564,7 @@ int main(void)
 		cmocka_unit_test(mails_in_real_files_come_back_after_a_restart),
 		cmocka_unit_test(a_second_process_is_kept_out),
 		cmocka_unit_test(a_spool_can_be_read_while_its_daemon_runs_and_when_it_does_not),
+		cmocka_unit_test(what_is_delivered_can_be_read_for_as_long_as_retention_says),
 		cmocka_unit_test(
 			a_full_disk_stops_accepting_before_the_reserve_and_heals_when_mail_is_done),
 		cmocka_unit_test(what_is_reserved_can_be_committed_though_the_disk_is_full),

@@ -7,6 +7,8 @@
 #define TIDY_COPY_SEGMENTS 4u
 /* A segment is freed by copying where at most this part of it is live. */
 #define TIDY_COPY_FRACTION 8u
+/* Fewer segments of room than these, and retention is over. */
+#define TIDY_ROOM_SEGMENTS 4u
 /* Mails copied in one go. */
 #define TIDY_COPY_MAILS 64u
 

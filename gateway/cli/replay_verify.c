@@ -1,0 +1,128 @@
+#include "gateway/cli/replay_verify.h"
+
+#include "base/clock.h"
+#include "base/queue_id.h"
+#include "gateway/cli/verify_dns.h"
+#include "gateway/cli/verify_engine.h"
+#include "gateway/cli/verify_report.h"
+#include "gateway/policy_setup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct replay_verify {
+	struct policy_config policy;
+	struct verify_dns *dns;
+	struct auth_engine *engine;
+};
+
+int replay_verify_new(const struct config *config, struct replay_verify **out, struct text *why)
+{
+	struct replay_verify *v = calloc(1, sizeof(*v));
+	int error = v ? verify_engine_new(config, NULL, &v->engine) : -ENOMEM;
+
+	if (error == 0)
+		error = verify_dns_new(config->dns.zone, config, &v->dns, why);
+	if (error) {
+		replay_verify_free(v);
+		return error;
+	}
+	v->policy = policy_config_default;
+	policy_setup(config, &v->policy);
+	*out = v;
+	return 0;
+}
+
+void replay_verify_free(struct replay_verify *v)
+{
+	if (!v)
+		return;
+	auth_engine_free(v->engine);
+	verify_dns_free(v->dns);
+	free(v);
+}
+
+/* "NAME[ADDRESS]" */
+static bool client_of(struct bytes client, struct ip_addr *out)
+{
+	size_t from = bytes_rfind(client, '['), to = bytes_rfind(client, ']');
+
+	return from != BYTES_NPOS && to != BYTES_NPOS && from < to &&
+	       ip_addr_parse(bytes_slice(client, from + 1, to - from - 1), out) == 0;
+}
+
+/* The trace's first line: "client [ADDRESS] helo NAME". */
+static struct bytes helo_of(struct bytes trace)
+{
+	struct bytes line = {0};
+	size_t at;
+
+	bytes_split(&trace, '\n', &line);
+	at = bytes_find_bytes(line, BYTES(" helo "));
+	return at < line.len ? bytes_from(line, at + 6) : BYTES("");
+}
+
+static const struct auth_verdict *evaluate(
+	struct replay_verify *v, struct auth_mail *mail, struct bytes content)
+{
+	const struct auth_verdict *verdict = NULL;
+
+	if (auth_mail_content(mail, content, clock_mono_us()) != AUTH_FEED_OK ||
+		auth_mail_content_end(mail, clock_mono_us()) != AUTH_FEED_OK)
+		return NULL;
+	while (!(verdict = auth_mail_verdict(mail))) {
+		verify_dns_serve(v->dns, v->engine, true);
+		auth_engine_run(v->engine, clock_mono_us(), true, UINT32_MAX);
+	}
+	return verdict;
+}
+
+static void print(const struct spool_envelope *e, const struct auth_verdict *verdict,
+	const struct policy_decision *decision, bool json)
+{
+	char id[QUEUE_ID_TEXT_SIZE];
+
+	queue_id_format(e->queue_id, id);
+	if (json) {
+		/* Two lines a mail: whose verdict, and the verdict as `postern verify` has it. */
+		printf("{\"id\":\"%s\",\"action\":\"%s\",\"reason\":\"%s\"}\n", id,
+			policy_action_word(decision->action), decision->reason);
+		verify_report_json(verdict, decision);
+		return;
+	}
+	printf("%s  %s%s%s\n%.*s", id, policy_action_word(decision->action),
+		decision->reason[0] ? " " : "", decision->reason,
+		BYTES_FMT(verdict->authentication_results));
+}
+
+bool replay_verify_mail(struct replay_verify *v, const struct spool_view *view, bool json)
+{
+	const struct spool_envelope *e = &view->envelope;
+	struct auth_envelope envelope = {
+		.helo = helo_of(e->trace),
+		.mail_from = e->reverse_path,
+		.now_unix_s = e->received_unix_us / 1000000, /* an expired signature was not then */
+	};
+	struct policy_decision decision = {0};
+	const struct auth_verdict *verdict = NULL;
+	struct auth_mail *mail = NULL;
+	char id[QUEUE_ID_TEXT_SIZE];
+
+	if (client_of(e->client, &envelope.client))
+		mail = auth_mail_begin(v->engine, &envelope, clock_mono_us());
+	if (mail)
+		verdict = evaluate(v, mail, view->content);
+	if (verdict) {
+		policy_decide(&v->policy, &envelope.client, verdict, &decision);
+		if (decision.override && verdict->dmarc.result == AUTH_FAIL)
+			auth_mail_override(mail, decision.override);
+		print(e, verdict, &decision, json);
+	} else {
+		fprintf(stderr, "postern: %s cannot be evaluated\n",
+			queue_id_format(e->queue_id, id));
+	}
+	if (mail)
+		auth_mail_end(mail);
+	return verdict && decision.action == POLICY_ACCEPT;
+}
