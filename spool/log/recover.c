@@ -385,6 +385,12 @@ static int load_item(struct spool_log *log, const struct snapshot_item *saved)
 	/* In a segment that is replayed it is found again. */
 	if (saved->segment >= log->snapshot_number)
 		return 0;
+	/*
+	 * Segments go oldest first once their mails are done, and then those that say so. If that
+	 * was not so, it was copied forward, and is found there.
+	 */
+	if (!segment && (!log->segments.first || saved->segment < log->segments.first->number))
+		return 0;
 	if (load_parts(log, saved, &parts, &broken) != 0)
 		return -ENOMEM;
 	item = item_for(log, saved->queue_id, saved->n_recipients);
@@ -423,6 +429,10 @@ static int load_snapshot(struct spool_log *log, struct text *why)
 		return 0;
 	}
 	log->snapshot_number = log->snapshot_started = head.number;
+	/* Where no segment is left its number is the last there was: below it nothing is replayed.
+	 */
+	if (head.number > log->last_number)
+		log->last_number = head.number;
 	atomic_store(&log->snapshot_written, head.number);
 	saw_queue_id(log, head.highest_queue_id);
 	saw_sequence(log, head.sequence, head.batch);

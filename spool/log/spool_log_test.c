@@ -210,6 +210,48 @@ static void release_ack(void *arg, const struct spool_ack *ack)
 	spool_item_release(ack->item);
 }
 
+/* As by kill -9 or a power cut: what was not synced is gone. */
+static void crash(struct log_sim *sim)
+{
+	log_sim_fault(sim, LOG_SIM_CRASH, log_sim_calls(sim));
+	spool_log_close(history.log);
+	log_sim_reboot(sim, LOG_SIM_DROP_ALL);
+	history.log = open_with(&small, log_sim_io(sim), NULL);
+}
+
+static void mail_of_a_log_that_was_empty_for_two_starts_survives_a_crash(void **state)
+{
+	struct log_sim *sim = begin(&small, 8 * small.segment_bytes);
+	struct spool_recipient to = {.address = BYTES("a@x")};
+	struct spool_envelope e = {
+		.queue_id = 1 << 20, .n_recipients = 1, .recipients = &to, .content_octets = 40000};
+	static const char mail[40000];
+	struct spool_cookie cookie = {{0, 0}};
+	struct spool_item *item;
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++, e.queue_id++) {
+		assert_int_equal(spool_log_commit_bytes(
+					 history.log, &e, bytes_of(mail, sizeof(mail)), cookie),
+			0);
+		spool_log_sync(history.log, release_ack, NULL);
+		spool_log_done(history.log, e.queue_id, 0, SPOOL_DELIVERED);
+		spool_log_fill(history.log);
+	}
+	spool_log_close(history.log); /* with an index that names the last segment */
+	history.log = open_with(&small, log_sim_io(sim), NULL);
+	crash(sim); /* no segment is left, nor was one begun */
+	assert_int_equal(
+		spool_log_commit_bytes(history.log, &e, bytes_of(mail, sizeof(mail)), cookie), 0);
+	spool_log_sync(history.log, release_ack, NULL);
+	crash(sim);
+	item = spool_log_recovered(history.log);
+	assert_non_null(item);
+	assert_true(spool_item_queue_id(item) == e.queue_id);
+	spool_item_release(item);
+	end(sim);
+}
+
 static void shelves_and_the_relay_s_mark_come_back_without_a_snapshot(void **state)
 {
 	struct log_sim *sim = begin(&small, 8 * small.segment_bytes);
@@ -560,6 +602,7 @@ static void a_reader_on_another_thread_is_safe_against_reuse_of_segments(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mail_of_a_log_that_was_empty_for_two_starts_survives_a_crash),
 		cmocka_unit_test(shelves_and_the_relay_s_mark_come_back_without_a_snapshot),
 		cmocka_unit_test(mails_in_real_files_come_back_after_a_restart),
 		cmocka_unit_test(a_second_process_is_kept_out),
