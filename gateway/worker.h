@@ -10,8 +10,8 @@
 #include "base/queue_id.h"
 #include "base/slab.h"
 #include "base/wheel.h"
-#include "dataplane/lcore.h"
 #include "dataplane/kernel/kernel_port.h"
+#include "dataplane/lcore.h"
 #include "gateway/control/config.h"
 #include "gateway/gateway_counters.h"
 #include "gateway/handoff.h"
@@ -93,7 +93,8 @@ static inline uint32_t worker_blocks(const struct config *config)
  */
 static inline uint32_t worker_tcp_connections(const struct config *config)
 {
-	return config->limits.connections + config->limits.connections / 16 + 64;
+	return config->limits.connections + config->limits.half_open +
+	       config->limits.connections / 16 + 64;
 }
 
 struct worker {
@@ -123,7 +124,7 @@ struct worker {
 	struct wheel wheel;
 	struct queue_id_gen ids;
 	struct clock_fast clock;
-	bool live; /* the clock is read; else time is given (tests) */
+	bool live;         /* the clock is read; else time is given (tests) */
 	uint64_t round_us; /* when the round began */
 	uint64_t now_us, now_unix_us, unix_read_us, drain_until_us;
 

@@ -201,7 +201,8 @@ def ack_in_the_future_moves_nothing(w):
 
 
 CASES = [
-    (data_outside_the_window_is_acknowledged_and_dropped, [(d, ["ACK acks +0"], "open") for d in (-5, -100000, 10000000)]),
+    (data_outside_the_window_is_acknowledged_and_dropped,
+     [(d, ["ACK acks +0"], "open") for d in (-5, -100000, 10000000)]),
     (what_is_partly_new_is_taken_in_part, b"abcdefghi"),
     (out_of_order_data_is_kept_and_told_of, (b"aaa", b"bbbccc", [6, 9])),
     (fin_waits_for_what_is_missing, ("open", b"aaabbb", b"")),

@@ -204,7 +204,8 @@ def peers_from_every_side_are_told_apart(w):
 
 
 CASES = [
-    (handshake_answers_every_option, lambda w: {"options": [2, 3, 4, 8], "mss": w.mss, "echo": 12345, "window not scaled": True}),
+    (handshake_answers_every_option,
+     lambda w: {"options": [2, 3, 4, 8], "mss": w.mss, "echo": 12345, "window not scaled": True}),
     (handshake_offers_nothing_that_was_not_offered, [2]),
     (syn_ack_comes_again_for_the_same_syn, True),
     (third_segment_with_a_wrong_ack_is_reset, True),

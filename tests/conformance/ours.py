@@ -237,6 +237,31 @@ def cookies_answer_a_flood_and_end(w):
             "sent": more["tcp_cookies_sent"]}
 
 
+def lost_third_segment_under_cookies_is_asked_for(w):
+    """The server speaks first, so a peer whose ACK got lost would wait for ever: the SYN-ACK comes again."""
+    flows = [w.flow(PORT) for _ in range(HALF_OPEN + 1)]  # of many more some would not be reminded
+    for flow in flows:
+        flow.send(SYN, options=OPTIONS)
+    flow = flows[-1]
+    first = flow.got(lambda s: s.flags == SYN | ACK)
+    flow.all()
+    for _ in range(10):
+        w.server.call("clock", "+1000000")
+        again = [s for s in flow.all() if s.flags == SYN | ACK]
+        if again:
+            break
+    flow.rcv = again[0].end
+    flow.send(ACK)
+    number = w.server.accept()
+    w.server.send(number, b"220 ready")
+    data = flow.take(9)
+    w.server.abort(number)
+    w.server.call("clock", f"+{120 * 1000000}")
+    w.settle()
+    w.peer.arrived.clear()
+    return again[0].seq == first.seq, data
+
+
 def peer_that_vanishes_is_found_by_keepalive(w):
     flow, number = w.opened(PORT)
     probes, end = 0, "open"
@@ -266,5 +291,6 @@ CASES = [
         "answered": 100, "half open": HALF_OPEN, "full size": w.mss - 12,
         "late": b"the third segment was lost", "forged": ["RST"], "engaged": 1, "released": 1, "accepted": 2,
         "sent": 100 - HALF_OPEN}),
+    (lost_third_segment_under_cookies_is_asked_for, (True, b"220 ready")),
     (peer_that_vanishes_is_found_by_keepalive, (True, "ETIMEDOUT")),
 ]

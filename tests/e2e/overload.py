@@ -11,9 +11,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from labkit import lab, smtp, tap  # noqa: E402
 from labkit.proc import LabError, wait_until  # noqa: E402
 
-SESSIONS = 16
-TCP_ROOM = SESSIONS + SESSIONS // 16 + 64  # worker_tcp_connections()
-LIMITS = {"connections": SESSIONS, "client_connections_crowded": 0, "linger_time": "1m"}
+SESSIONS = HALF_OPEN = 16
+TCP_ROOM = SESSIONS + HALF_OPEN + SESSIONS // 16 + 64  # worker_tcp_connections()
+LIMITS = {"connections": SESSIONS, "half_open": HALF_OPEN, "client_connections_crowded": 0, "linger_time": "1m"}
 IDLE_S = 1.2  # longer than what anybody is allowed (SHED_IDLE_US)
 
 
