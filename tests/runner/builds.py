@@ -48,6 +48,13 @@ class Build:
             return json.load(f)
 
 
+def commit():
+    """What the tree was checked out from."""
+    done = subprocess.run(["git", "-C", SOURCE, "rev-parse", "--short", "HEAD"], check=False,
+                          stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip() or "-"
+
+
 RELEASE = Build("build", "gcc", "gcc", [])
 # Instrumented for libFuzzer too, so that one build serves unit tests and fuzzers.
 CLANG = Build("build/asan", "clang, address and undefined sanitizers", "clang",

@@ -125,6 +125,7 @@ class Run:
         ledger["cpu_s"] += self.cpu_s
         ledger["runs"] += runs
         ledger["edges"], ledger["features"] = edges, features
+        ledger["commit"] = builds.commit()
         if self.process.returncode != 0:
             self.found = self.output()[-6000:]
             wrote = re.findall(r"Test unit written to (\S+)", self.found)

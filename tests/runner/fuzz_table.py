@@ -47,17 +47,11 @@ def least_first(fuzzers):
     return sorted(fuzzers, key=lambda f: spent_s(f, rows))
 
 
-def commit():
-    done = subprocess.run(["git", "-C", builds.SOURCE, "rev-parse", "--short", "HEAD"], check=False,
-                          stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip() or "-"
-
-
 def row(fuzzer, old, ledger, files):
     hours, runs, _, _, _, found, _, _ = old or ["0", "0", "", "", "", "0", "", ""]
     return [f"{float(hours) + ledger['cpu_s'] / 3600:.3f}", str(int(runs) + ledger["runs"]),
             str(ledger["edges"]), str(ledger["features"]), str(files), str(int(found) + len(ledger["found"])),
-            datetime.date.today().isoformat(), commit()]
+            datetime.date.today().isoformat(), ledger["commit"]]
 
 
 def named(folder):
