@@ -59,6 +59,9 @@ def listing(t, here, queue, first, second):
             "-f filters by sender")
     t.equal(queue.list("-f", "elsewhere"), {}, "and leaves out the others")
     t.equal(queue.list("-s", "hold"), {}, "-s filters by state")
+    shape = [line.split()[:3] for line in queue("shape").splitlines()[1:]]
+    t.equal(shape, [["TOTAL", "3", "3"], ["lab.example", "3", "3"]], "shape counts recipients by domain and age")
+    t.contains(queue("shape", "--senders", "-j"), '"domain":"plain.example","total":2', "or mails by sender, as JSON")
 
 
 def orders(t, here, queue, first, second):

@@ -57,6 +57,11 @@ service lmtp {{
   }}
   process_min_avail = 1
 }}
+service auth {{
+  unix_listener {dir}/auth.sock {{
+    mode = 0666
+  }}
+}}
 service imap-login {{
   inet_listener imap {{
     port = 0
