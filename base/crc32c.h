@@ -1,4 +1,4 @@
-/* CRC-32C (Castagnoli, RFC 3720 appendix B.4), by SSE4.2 where the CPU has it. */
+/* CRC-32C (Castagnoli, RFC 3720 appendix B.4), by SSE4.2 and PCLMULQDQ where the CPU has them. */
 #pragma once
 
 #include <stddef.h>

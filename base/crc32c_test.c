@@ -35,11 +35,29 @@ static void is_the_same_in_pieces_and_without_the_instruction(void **state)
 	}
 }
 
+static void long_octets_are_the_same_in_stretches(void **state)
+{
+	static uint8_t data[10000];
+	uint64_t seed = test_seed(6);
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)test_random(&seed);
+	for (size_t len = 300; len <= sizeof(data); len += 1 + test_random(&seed) % 40) {
+		size_t from = test_random(&seed) % (sizeof(data) - len + 1);
+		uint32_t start = (uint32_t)test_random(&seed);
+
+		assert_int_equal(
+			crc32c(start, data + from, len), crc32c_portable(start, data + from, len));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_the_vectors_of_rfc_3720),
 		cmocka_unit_test(is_the_same_in_pieces_and_without_the_instruction),
+		cmocka_unit_test(long_octets_are_the_same_in_stretches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
