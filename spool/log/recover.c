@@ -462,6 +462,7 @@ static int replay_segment(
 	 */
 	if (r != 0 && r != -EIO)
 		return r;
+	counter_inc(&log->counters.v[SPOOL_REPLAYED]);
 	if (r == 0)
 		replay(log, segment, bytes_of(b->data, b->len), why);
 	else

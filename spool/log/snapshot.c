@@ -166,11 +166,12 @@ void snapshot_part(
 
 void snapshot_consider(struct spool_log *log)
 {
+	uint64_t every = log->items.count <= SNAPSHOT_FEW_MAILS ? 1 : SNAPSHOT_EVERY;
 	uint64_t number = log->last_number;
 	struct log_snapshot *none = NULL, *s;
 
 	log->snapshot_number = atomic_load_explicit(&log->snapshot_written, memory_order_acquire);
-	if (number < log->snapshot_started + SNAPSHOT_EVERY ||
+	if (number < log->snapshot_started + every ||
 		atomic_load_explicit(&log->snapshot_to_write, memory_order_relaxed))
 		return;
 	s = snapshot_take(log, number);

@@ -7,9 +7,10 @@
 
 #include "spool/log/spool_log_priv.h"
 
-/* Segments between snapshots. */
-#define SNAPSHOT_EVERY 4u
-#define SNAPSHOT_NAME  "index"
+/* Segments between snapshots; where there are few mails, one is written with each segment. */
+#define SNAPSHOT_EVERY     4u
+#define SNAPSHOT_FEW_MAILS 16384u
+#define SNAPSHOT_NAME      "index"
 
 struct log_snapshot {
 	uint64_t number; /* of the segment from which to replay */

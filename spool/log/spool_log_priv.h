@@ -41,6 +41,7 @@
 	X(SPOOL_SNAPSHOTS, "spool_snapshots", "snapshots of the index written")                    \
 	X(SPOOL_MEMORY_FULL, "spool_memory_full", "mails not kept in memory: budget used up")      \
 	X(SPOOL_RECOVERED, "spool_recovered", "undelivered mails found at start")                  \
+	X(SPOOL_REPLAYED, "spool_replayed", "segments read at start: those behind the snapshot")   \
 	X(SPOOL_TORN_TAILS, "spool_torn_tails", "segments cut at a torn tail at start")            \
 	X(SPOOL_BAD_REGIONS, "spool_bad_regions", "places in the log that did not check")          \
 	X(SPOOL_LOST, "spool_lost", "mails the log knew of whose segment is gone")
