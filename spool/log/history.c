@@ -241,13 +241,30 @@ static void commit_some(struct history *h)
 	history_commit(h, octets, ahead);
 }
 
+/* A mail that arrives in part, and comes to nothing: aborted, or never heard of again. */
+static void abandon_some(struct history *h)
+{
+	uint32_t mail = h->n_mails++;
+	struct history_mail *m = &h->mails[mail];
+
+	assert_true(mail < HISTORY_MAILS);
+	m->octets = 2 + (uint32_t)(test_random(&h->random) % h->max_octets);
+	m->n_recipients = 1;
+	m->fate = HISTORY_REFUSED;
+	send_ahead(h, mail, m->octets);
+	if (test_random(&h->random) % 4)
+		spool_log_abort(h->log, id_of(mail));
+}
+
 void history_step(struct history *h)
 {
 	uint64_t dice = test_random(&h->random) % 32;
 	uint32_t mail = h->n_mails ? (uint32_t)(test_random(&h->random) % h->n_mails) : 0;
 
-	if (dice < 9 || h->n_mails == 0)
+	if (dice < 8 || h->n_mails == 0)
 		commit_some(h);
+	else if (dice < 9)
+		abandon_some(h);
 	else if (dice < 18)
 		history_done(h, mail);
 	else if (dice < 19)

@@ -39,7 +39,8 @@ struct history {
 void history_init(struct history *h, struct chunk_pool *pool, uint64_t seed, uint64_t max_octets);
 void history_fini(struct history *h);
 
-/* One of: a mail, small or large; a done or held note; a sync; the filler; tidying. */
+/* One of: a mail, small or large; one that comes to nothing; a done or held note; a sync; the
+ * filler; tidying. */
 void history_step(struct history *h);
 /* A mail of that size; `ahead` octets of it as extents. Returns spool_log_commit()'s result. */
 int history_commit(struct history *h, uint32_t octets, uint32_t ahead);
