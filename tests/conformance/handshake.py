@@ -4,7 +4,7 @@ from labkit import packets
 from labkit.packets import ACK, FIN, PSH, RST, SYN, names
 from labkit.scripts import OPTIONS
 
-from . import PORT, Differs, fate, outcome
+from . import PORT, fate, outcome
 
 
 def handshake_answers_every_option(w):

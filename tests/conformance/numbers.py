@@ -1,6 +1,6 @@
 """Flags and numbers where there is a connection, a listener or nothing."""
 
-from labkit.packets import ACK, FIN, MOD, PSH, RST, SYN, URG, names
+from labkit.packets import ACK, FIN, MOD, RST, SYN, names
 from labkit.scripts import CLOSED_PORT
 
 from . import PORT, fate

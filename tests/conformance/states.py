@@ -19,7 +19,7 @@ def syn_sent(w):
     number = w.server.connect(w.peer_address, port)
     syn = w.peer.wait(lambda s: s.dport == port and s.flags == SYN)
     flow = w.flow(syn.sport, sport=port)
-    flow.rcv = syn.end
+    flow.rcv, flow.due = syn.end, syn
     return flow, number
 
 
@@ -37,13 +37,13 @@ def established(w):
 def fin_wait_1(w):
     flow, number = w.opened(PORT)
     w.server.shutdown(number)
-    flow.fin = flow.got(lambda s: s.flags & FIN)
+    flow.due = flow.got(lambda s: s.flags & FIN)
     return flow, number
 
 
 def fin_wait_2(w):
     flow, number = fin_wait_1(w)
-    flow.rcv = flow.fin.end
+    flow.rcv = flow.due.end
     flow.send(ACK)
     return flow, number
 
@@ -65,7 +65,7 @@ def closing(w):
 def last_ack(w):
     flow, number = close_wait(w)
     w.server.shutdown(number)
-    flow.fin = flow.got(lambda s: s.flags & FIN)
+    flow.due = flow.got(lambda s: s.flags & FIN)
     return flow, number
 
 
@@ -115,12 +115,11 @@ def read(w, number):
     return [first.decode(), fate(w, number)] if isinstance(first, bytes) else [first]
 
 
-def answers(flow, dues):
-    """What was answered, but for repetitions of the server's own SYN or FIN."""
-    def told(segments):
-        return [flow.word(s) for s in segments if not (dues and s.flags & (SYN | FIN) == dues.flags & (SYN | FIN)
-                                                       and s.seq == dues.seq and s.flags & dues.flags)]
-    return told(flow.all())
+def answers(flow):
+    """What was answered, but for repetitions of the SYN or FIN that waits for its ACK."""
+    due = flow.due
+    return [flow.word(s) for s in flow.all()
+            if not (due and s.seq == due.seq and (s.flags ^ due.flags) & ~PSH == 0)]
 
 
 def accepted(w):
@@ -149,7 +148,7 @@ def cell(w, reach, send):
     w.settle()
     w.peer.arrived.clear()
     send(flow)
-    told = answers(flow, flow.fin)
+    told = answers(flow)
     number = number or accepted(w)
     if any("SYN|ACK" in word for word in told) and reach is not syn_sent:
         then = "a new connection"

@@ -52,7 +52,7 @@ class Flow:
         self.sport, self.dport = sport or world.port(), dport
         self.snd, self.rcv = isn, 0
         self.clock = None
-        self.fin = None  # of the server, where a case keeps it
+        self.due = None  # what the server repeats until it is acknowledged, where a case keeps it
 
     def send(self, flags, payload=b"", seq=None, ack=None, options=b"", **kw):
         """At our own next number, which moves on, unless `seq` is given."""
