@@ -4,6 +4,7 @@
 #include "auth/crypto/crypto.h"
 #include "auth/dns/dns.h"
 #include "auth/dns/dns_cache.h"
+#include "auth/trace.h"
 #include "auth/verdict.h"
 #include "base/bytes.h"
 #include "base/ip_addr.h"
@@ -117,10 +118,10 @@ void auth_engine_answer(struct auth_engine *engine, struct auth_ref ref, uint32_
 	const struct dns_answer *answer, uint64_t now_us);
 
 /*
- * The trace of a mail as lines "+MICROSECONDS what", written up to the capacity of `out`: questions
- * with their answers' outcomes, hashes, signatures.
+ * The trace of a mail so far, in the order of time: every question and its answer, hashes,
+ * signatures, the verdict. What does not fit is counted (TRACE_LOST).
  */
-void auth_mail_trace(const struct auth_mail *mail, struct text *out);
+void auth_mail_trace(const struct auth_mail *mail, struct trace_writer *out);
 
 /* The header section, as gathered; for policy (e.g. counting) and for cutting fields (see
  * auth_mail_cuts). */

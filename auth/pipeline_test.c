@@ -1,5 +1,6 @@
 #include "auth/dkim/dkim_sign.h"
 #include "auth/pipeline_harness.h"
+#include "auth/trace_format.h"
 #include "base/counters.h"
 #include "base/epoch.h"
 
@@ -624,23 +625,32 @@ static void the_trace_tells_questions_and_answers_in_order(void **state)
 	struct auth_envelope envelope = usual_envelope();
 	struct pipeline_harness h;
 	struct auth_mail *mail;
+	uint8_t record[4096];
 	char room[16384];
+	struct trace_writer w;
 	struct text text;
 	(void)state;
 
 	start(&h, zone);
 	verdict_of(&h, &envelope, signed_mail, &mail);
+	trace_begin(&w, record, sizeof(record));
+	auth_mail_trace(mail, &w);
 	text_init(&text, room, sizeof(room));
-	auth_mail_trace(mail, &text);
+	trace_format_text(trace_record(&w), &text);
 	struct bytes trace = text_bytes(&text);
 	size_t asked = bytes_find_bytes(trace, BYTES("ask TXT example.com\n"));
 	size_t answered = bytes_find_bytes(trace, BYTES("answer TXT example.com ok \"v=spf1 ip4:"));
-	size_t verdict = bytes_find_bytes(trace, BYTES("verdict\n"));
+	size_t verdict = bytes_find_bytes(trace, BYTES(" verdict spf=pass"));
 	assert_true(asked < answered && answered < verdict && verdict != BYTES_NPOS);
-	assert_true(bytes_find_bytes(trace, BYTES("dkim verified sel.example.com\n")) < verdict);
-	/* a piece that does not fit is left out whole */
-	text_init(&text, room, 100);
-	auth_mail_trace(mail, &text);
+	assert_true(
+		bytes_find_bytes(trace, BYTES("dkim verified sel.example.com: pass\n")) < verdict);
+	assert_int_equal(w.lost, 0);
+	/* what does not fit is left out whole, and counted */
+	trace_begin(&w, record, 100);
+	auth_mail_trace(mail, &w);
+	assert_true(w.lost > 0 && w.len <= 100);
+	text_reset(&text);
+	trace_format_text(trace_record(&w), &text);
 	assert_int_equal(text.data[text.len - 1], '\n');
 	auth_mail_end(mail);
 	pipeline_harness_fini(&h);

@@ -1,36 +1,28 @@
+#include "auth/arc/arc_chain.h"
 #include "auth/pipeline_priv.h"
 
 /*
  * The trace is told in the order of time. Events are gathered from what the evaluators keep anyway,
- * so a mail whose trace nobody reads costs nothing.
+ * so that nothing is noted twice.
  */
-
-enum event_kind {
-	EVENT_HEADER,
-	EVENT_ENDED,
-	EVENT_READY,
-	EVENT_ASKED,
-	EVENT_ANSWERED,
-	EVENT_HASHED,
-	EVENT_VERIFIED
-};
 
 struct event {
 	uint64_t at_us;
-	uint16_t index; /* of the question or the signature */
-	uint8_t kind;
+	uint16_t index; /* of the question, the signature or the set */
+	uint8_t kind;   /* enum trace_kind */
 };
 
-#define MAX_EVENTS  (3 + 2 * DNS_ASKS_MAX + 2 * DKIM_MAX_SIGNATURES)
-#define MAX_RECORDS 4  /* of an answer that are told */
-#define MAX_TEXT    80 /* octets of a TXT record that are told */
+#define MAX_EVENTS  (4 + 2 * DNS_ASKS_MAX + 2 * DKIM_MAX_SIGNATURES + ARC_MAX_SETS)
+#define MAX_RECORDS 16  /* of an answer that are told */
+#define MAX_TEXT    512 /* octets of a record that are told */
+#define SHORT_TEXT  48  /* where a longer one does not fit */
 
 struct events {
 	unsigned n;
 	struct event at[MAX_EVENTS];
 };
 
-static void add(struct events *events, uint64_t at_us, enum event_kind kind, unsigned index)
+static void add(struct events *events, uint64_t at_us, enum trace_kind kind, unsigned index)
 {
 	if (at_us == 0)
 		return; /* has not happened */
@@ -41,34 +33,33 @@ static void add(struct events *events, uint64_t at_us, enum event_kind kind, uns
 	events->at[i] = (struct event){at_us, (uint16_t)index, (uint8_t)kind};
 }
 
+static void gather_signatures(const struct auth_mail *mail, struct events *events)
+{
+	struct arc_check_view view;
+
+	for (unsigned i = 0; i < dkim_verifier_count(mail->dkim); i++) {
+		const struct dkim_result *result = dkim_verifier_result(mail->dkim, i);
+		add(events, result->hashed_us, TRACE_HASHED, i);
+		add(events, result->verified_us, TRACE_DKIM, i);
+	}
+	for (unsigned i = 0; i < arc_verifier_chain_length(mail->arc); i++)
+		if (arc_verifier_seal(mail->arc, i, &view))
+			add(events, view.verified_us, TRACE_SEAL, i);
+	if (arc_verifier_message(mail->arc, &view))
+		add(events, view.verified_us, TRACE_AMS, 0);
+}
+
 static void gather(const struct auth_mail *mail, struct events *events)
 {
 	for (unsigned i = 0; i < mail->asks.n; i++) {
 		const struct dns_ask *ask = mail->asks.ask[i];
-		add(events, ask->asked_us, EVENT_ASKED, i);
-		add(events, ask->answered_us, EVENT_ANSWERED, i);
+		add(events, ask->asked_us, TRACE_ASK, i);
+		add(events, ask->answered_us, TRACE_ANSWER, i);
 	}
-	add(events, mail->header_us, EVENT_HEADER, 0);
-	for (unsigned i = 0; mail->dkim && i < dkim_verifier_count(mail->dkim); i++) {
-		const struct dkim_result *result = dkim_verifier_result(mail->dkim, i);
-		add(events, result->hashed_us, EVENT_HASHED, i);
-		add(events, result->verified_us, EVENT_VERIFIED, i);
-	}
-	add(events, mail->ended_us, EVENT_ENDED, 0);
-	add(events, mail->ready_us, EVENT_READY, 0);
-}
-
-/* Printable, so that a trace line stays one line. */
-static void put_clean(struct text *out, struct bytes value)
-{
-	size_t at = out->len;
-
-	text_put(out, bytes_slice(value, 0, MAX_TEXT));
-	for (; at < out->len; at++)
-		if (out->data[at] != ' ' && !ascii_is_vchar((uint8_t)out->data[at]))
-			out->data[at] = '?';
-	if (value.len > MAX_TEXT)
-		text_put(out, BYTES("..."));
+	add(events, mail->header_us, TRACE_HEADER, 0);
+	gather_signatures(mail, events);
+	add(events, mail->ended_us, TRACE_ENDED, 0);
+	add(events, mail->ready_us, TRACE_VERDICT, 0);
 }
 
 static const char *type_word(uint16_t type)
@@ -83,98 +74,133 @@ static const char *type_word(uint16_t type)
 	}
 }
 
-static void put_question(struct text *out, const struct dns_question *question)
+static void put_question(struct trace_writer *w, const struct dns_ask *ask, unsigned index)
 {
-	text_put(out, bytes_str(type_word(question->type)));
-	text_putc(out, ' ');
-	put_clean(out, bytes_of(question->name, question->name_len));
+	trace_number(w, index);
+	trace_word(w, type_word(ask->question.type));
+	trace_octets(w, bytes_of(ask->question.name, ask->question.name_len));
 }
 
-static void put_record(struct text *out, uint16_t type, const struct dns_record *record)
+static void put_record(
+	struct trace_writer *w, uint16_t type, const struct dns_record *record, size_t max)
 {
-	char address[IP_ADDR_TEXT_MAX];
+	struct bytes octets = type == DNS_A || type == DNS_AAAA
+				      ? bytes_of(&record->addr, sizeof(record->addr))
+			      : type == DNS_TXT ? record->text
+						: record->name;
 
-	switch (type) {
-	case DNS_A:
-	case DNS_AAAA:
-		ip_addr_format(&record->addr, address);
-		text_put(out, bytes_str(address));
-		break;
-	case DNS_TXT:
-		text_putc(out, '"');
-		put_clean(out, record->text);
-		text_putc(out, '"');
-		break;
-	default: put_clean(out, record->name); break;
-	}
+	trace_octets(w, bytes_slice(octets, 0, max));
+	if (octets.len > max && !w->overflow)
+		w->data[w->len - 1] = '~';
 }
 
-static void put_answer(struct text *out, const struct dns_ask *ask)
+static void put_answer(
+	struct trace_writer *w, const struct dns_ask *ask, unsigned index, size_t max)
 {
 	const struct dns_answer *answer = ask->answer;
 
-	put_question(out, &ask->question);
-	text_putc(out, ' ');
-	text_put(out, bytes_str(dns_outcome_word(answer->outcome)));
-	if (answer->secure)
-		text_put(out, BYTES(" secure"));
-	for (unsigned i = 0; answer->outcome == DNS_OK && i < answer->n && i < MAX_RECORDS; i++) {
-		text_putc(out, ' ');
-		put_record(out, ask->question.type, &answer->records[i]);
-	}
-	if (answer->outcome == DNS_OK && answer->n > MAX_RECORDS)
-		text_printf(out, " and %u more", answer->n - MAX_RECORDS);
+	trace_number(w, index);
+	trace_word(w, dns_outcome_word(answer->outcome));
+	trace_number(w, answer->secure);
+	trace_number(w, answer->ttl_s);
+	for (unsigned i = 0; answer->outcome == DNS_OK && i < answer->n && i < MAX_RECORDS; i++)
+		put_record(w, ask->question.type, &answer->records[i], max);
 }
 
-static void put_signature(struct text *out, const struct dkim_result *result, const char *what)
+static void put_check(
+	struct trace_writer *w, enum auth_result result, const char *reason, unsigned batch)
 {
-	text_printf(out, "dkim %s ", what);
-	put_clean(out, result->selector);
-	text_putc(out, '.');
-	put_clean(out, result->domain);
+	trace_word(w, auth_result_word(result));
+	trace_word(w, reason ? reason : "");
+	trace_number(w, batch > 1 ? batch : 0);
 }
 
-static void put_event(const struct auth_mail *mail, const struct event *event, struct text *out)
+static void put_signature(
+	struct trace_writer *w, const struct dkim_result *result, enum trace_kind kind)
 {
-	const struct dns_ask *ask = mail->asks.ask[event->index];
-
-	switch ((enum event_kind)event->kind) {
-	case EVENT_HEADER: text_put(out, BYTES("header complete")); break;
-	case EVENT_ENDED: text_put(out, BYTES("content complete")); break;
-	case EVENT_READY: text_put(out, BYTES("verdict")); break;
-	case EVENT_ASKED:
-		text_put(out, BYTES("ask "));
-		put_question(out, &ask->question);
-		break;
-	case EVENT_ANSWERED:
-		text_put(out, BYTES("answer "));
-		put_answer(out, ask);
-		break;
-	case EVENT_HASHED:
-		put_signature(out, dkim_verifier_result(mail->dkim, event->index), "hashed");
-		break;
-	case EVENT_VERIFIED:
-		put_signature(out, dkim_verifier_result(mail->dkim, event->index), "verified");
-		break;
-	}
+	trace_octets(w, bytes_slice(result->selector, 0, MAX_TEXT));
+	trace_octets(w, bytes_slice(result->domain, 0, MAX_TEXT));
+	if (kind == TRACE_DKIM)
+		put_check(w, result->result, result->reason, result->batch);
 }
 
-void auth_mail_trace(const struct auth_mail *mail, struct text *out)
+static void put_arc(struct trace_writer *w, const struct auth_mail *mail, const struct event *event)
+{
+	const struct arc_chain *chain = arc_verifier_chain(mail->arc);
+	struct arc_check_view view = {.result = AUTH_NONE};
+
+	if (event->kind == TRACE_SEAL) {
+		const struct dkim_sig *seal = chain->set[event->index].as;
+		arc_verifier_seal(mail->arc, event->index, &view);
+		trace_number(w, event->index + 1u);
+		trace_octets(w, seal ? seal->domain : (struct bytes){NULL, 0});
+	} else {
+		arc_verifier_message(mail->arc, &view);
+		trace_number(w, chain->length);
+	}
+	put_check(w, view.result, view.reason, view.batch);
+}
+
+static enum auth_result best_dkim(const struct auth_verdict *verdict)
+{
+	enum auth_result best = AUTH_NONE;
+
+	for (unsigned i = 0; i < verdict->n_dkim && best != AUTH_PASS; i++)
+		best = verdict->dkim[i].result;
+	return best;
+}
+
+static void put_verdict(struct trace_writer *w, const struct auth_verdict *v)
+{
+	const char *policy = dmarc_policy_word(v->dmarc.policy);
+
+	trace_word(w, auth_result_word(v->spf.result));
+	trace_octets(w, bytes_slice(v->spf.reason, 0, MAX_TEXT));
+	trace_word(w, auth_result_word(v->helo.result));
+	trace_word(w, auth_result_word(v->iprev.result));
+	trace_octets(w, v->iprev.name);
+	trace_word(w, auth_result_word(best_dkim(v)));
+	trace_word(w, auth_result_word(v->arc.result));
+	trace_word(w, v->arc.reason ? v->arc.reason : "");
+	trace_word(w, auth_result_word(v->dmarc.result));
+	trace_word(w, v->dmarc.reason ? v->dmarc.reason : "");
+	trace_word(w, policy ? policy : "");
+}
+
+/* `max`: octets of a record. */
+static bool put_event(
+	const struct auth_mail *mail, const struct event *event, size_t max, struct trace_writer *w)
+{
+	enum trace_kind kind = (enum trace_kind)event->kind;
+
+	trace_event(w, kind, event->at_us > mail->begun_us ? event->at_us - mail->begun_us : 0);
+	switch (kind) {
+	case TRACE_ASK: put_question(w, mail->asks.ask[event->index], event->index); break;
+	case TRACE_ANSWER: put_answer(w, mail->asks.ask[event->index], event->index, max); break;
+	case TRACE_HASHED:
+	case TRACE_DKIM:
+		put_signature(w, dkim_verifier_result(mail->dkim, event->index), kind);
+		break;
+	case TRACE_SEAL:
+	case TRACE_AMS: put_arc(w, mail, event); break;
+	case TRACE_VERDICT: put_verdict(w, &mail->verdict); break;
+	default: break;
+	}
+	return trace_end_event(w);
+}
+
+void auth_mail_trace(const struct auth_mail *mail, struct trace_writer *out)
 {
 	struct events events;
-	char room[1024];
-	struct text line;
 
-	events.n = 0;
+	events.n = 0; /* the rest is written before it is read */
 	gather(mail, &events);
-	for (unsigned i = 0; i < events.n && !out->overflow; i++) {
-		uint64_t at_us = events.at[i].at_us;
-		text_init(&line, room, sizeof(room));
-		text_putc(&line, '+');
-		text_put_u64(&line, at_us > mail->begun_us ? at_us - mail->begun_us : 0);
-		text_putc(&line, ' ');
-		put_event(mail, &events.at[i], &line);
-		text_putc(&line, '\n');
-		text_put(out, text_bytes(&line));
+	for (unsigned i = 0; i < events.n; i++) {
+		unsigned lost = out->lost;
+		if (!put_event(mail, &events.at[i], MAX_TEXT, out) &&
+			put_event(mail, &events.at[i], SHORT_TEXT, out))
+			out->lost = lost;
+		else if (out->lost > lost)
+			out->lost = lost + 1;
 	}
 }

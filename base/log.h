@@ -108,6 +108,10 @@ struct log_out {
 
 /* Writes what has gathered; log_drain() is followed by it. */
 void log_out_flush(struct log_out *out);
+/* A line of at most LOG_OUT_OCTETS, its end among them; and when something was, as in other lines.
+ */
+void log_out_put(struct log_out *out, struct bytes line);
+void log_put_time(struct text *out, uint64_t unix_us);
 
 /* Sinks. For the first two `ctx` is a struct log_out. */
 void log_sink_text(void *ctx, const struct log_record *record);

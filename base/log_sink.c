@@ -22,7 +22,7 @@ static _Thread_local struct {
 	char text[sizeof("2026-11-24T12:00:00")];
 } last_time;
 
-static void put_time(struct text *out, uint64_t unix_us)
+void log_put_time(struct text *out, uint64_t unix_us)
 {
 	time_t seconds = (time_t)(unix_us / 1000000);
 	char fraction[] = ".000000Z";
@@ -58,7 +58,7 @@ void log_out_flush(struct log_out *out)
 	out->len = 0;
 }
 
-static void put_out(struct log_out *out, struct bytes line)
+void log_out_put(struct log_out *out, struct bytes line)
 {
 	if (line.len > sizeof(out->buf) - out->len)
 		log_out_flush(out);
@@ -72,13 +72,13 @@ void log_sink_text(void *ctx, const struct log_record *record)
 	struct text line;
 
 	text_init(&line, buf, sizeof(buf));
-	put_time(&line, record->unix_us);
+	log_put_time(&line, record->unix_us);
 	text_putc(&line, ' ');
 	text_put(&line, bytes_str(log_severity_name((enum log_severity)record->severity)));
 	text_putc(&line, ' ');
 	text_put(&line, bytes_of(record->text, record->len));
 	text_putc(&line, '\n');
-	put_out(ctx, text_bytes(&line));
+	log_out_put(ctx, text_bytes(&line));
 }
 
 static void put_json_string(struct text *out, struct bytes value)
@@ -155,7 +155,7 @@ void log_format_json(const struct log_record *record, struct text *out)
 	struct bytes key, value;
 
 	text_put(out, BYTES("{\"time\":\""));
-	put_time(out, record->unix_us);
+	log_put_time(out, record->unix_us);
 	text_printf(out, "\",\"severity\":\"%s\",\"qid\":",
 		log_severity_name((enum log_severity)record->severity));
 	put_json_string(out, bytes_slice(line, 0, record->qid_len));
@@ -179,7 +179,7 @@ void log_sink_json(void *ctx, const struct log_record *record)
 	text_init(&line, buf, sizeof(buf));
 	log_format_json(record, &line);
 	text_putc(&line, '\n');
-	put_out(ctx, text_bytes(&line));
+	log_out_put(ctx, text_bytes(&line));
 }
 
 void log_sink_journal(void *ctx, const struct log_record *record)

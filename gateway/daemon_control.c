@@ -1,8 +1,10 @@
 #include "gateway/daemon_control.h"
 
+#include "auth/trace_format.h"
 #include "gateway/daemon_priv.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* What the tool may ask of the daemon over the control socket. */
 
@@ -134,8 +136,18 @@ static int run_stats(void *daemon, unsigned argc, const char *const *argv, FILE 
 struct wanted {
 	uint64_t queue_id;
 	FILE *out;
-	bool found;
+	bool json;
 };
+
+static void print_json_string(FILE *out, const char *text)
+{
+	char buffer[4096];
+	struct text string;
+
+	text_init(&string, buffer, sizeof(buffer));
+	trace_format_json_string(bytes_str(text), &string);
+	fwrite(buffer, 1, string.len, out);
+}
 
 static void print_wanted(void *arg, const struct delivery_status *status)
 {
@@ -143,39 +155,72 @@ static void print_wanted(void *arg, const struct delivery_status *status)
 
 	if (status->queue_id != wanted->queue_id)
 		return;
-	wanted->found = true;
-	fprintf(wanted->out, "in the queue: %s after %u attempts%s%s\n", state_word(status->state),
-		status->attempts, status->last_reply[0] ? ": " : "", status->last_reply);
+	if (!wanted->json) {
+		fprintf(wanted->out, "in the queue: %s after %u attempts%s%s\n",
+			state_word(status->state), status->attempts,
+			status->last_reply[0] ? ": " : "", status->last_reply);
+		return;
+	}
+	fprintf(wanted->out,
+		",\"queue\":\"%s\",\"attempts\":%u,\"last_reply\":", state_word(status->state),
+		status->attempts);
+	print_json_string(wanted->out, status->last_reply);
 }
 
-static void print_trace(struct daemon *d, struct wanted *wanted)
+static bool find_trace(struct daemon *d, uint64_t queue_id, struct text *record)
 {
-	char buffer[TRACE_RING_TEXT];
-	struct text text;
+	bool found = false;
 
-	text_init(&text, buffer, sizeof(buffer));
-	for (unsigned i = 0; i < d->n_workers && !wanted->found; i++)
-		wanted->found = d->workers[i]->traces &&
-				trace_ring_find(d->workers[i]->traces, wanted->queue_id, &text);
-	fwrite(buffer, 1, text.len, wanted->out);
+	for (unsigned i = 0; i < d->n_workers && !found; i++)
+		found = d->workers[i]->traces &&
+			trace_ring_find(d->workers[i]->traces, queue_id, record);
+	return found;
 }
 
-/* "ID": what is remembered of a recent mail, and where it is in the queue. */
+static void print_queue(struct daemon *d, struct wanted *wanted)
+{
+	delivery_list(delivery_borrow(d), print_wanted, wanted);
+	delivery_return(d);
+}
+
+static int print_trace(struct daemon *d, struct wanted *wanted, struct bytes record)
+{
+	char *room = malloc(TRACE_WORDS_MAX), id[QUEUE_ID_TEXT_SIZE];
+	struct text words;
+
+	if (!room)
+		return -ENOMEM;
+	text_init(&words, room, TRACE_WORDS_MAX);
+	if (wanted->json) {
+		trace_format_json(record, &words);
+		fprintf(wanted->out, "{\"id\":\"%s\",\"events\":%.*s",
+			queue_id_format(wanted->queue_id, id), BYTES_FMT(text_bytes(&words)));
+		print_queue(d, wanted);
+		fputs("}\n", wanted->out);
+	} else {
+		trace_format_text(record, &words);
+		fwrite(room, 1, words.len, wanted->out);
+		print_queue(d, wanted);
+	}
+	free(room);
+	return 0;
+}
+
+/* "ID [json]": what is remembered of a recent mail, and where it is in the queue. */
 static int run_trace(void *daemon, unsigned argc, const char *const *argv, FILE *out)
 {
-	struct daemon *d = daemon;
-	struct wanted wanted = {.out = out};
+	struct wanted wanted = {.out = out, .json = argc == 2 && strcmp(argv[1], "json") == 0};
+	char room[TRACE_RING_RECORD + 1];
+	struct text record;
 
-	if (argc != 1 || queue_id_parse(bytes_str(argv[0]), &wanted.queue_id) != 0) {
+	if (argc != 1u + wanted.json || queue_id_parse(bytes_str(argv[0]), &wanted.queue_id) != 0) {
 		fputs("name one queue id\n", out);
 		return -EINVAL;
 	}
-	print_trace(d, &wanted);
-	if (!wanted.found)
+	text_init(&record, room, sizeof(room));
+	if (!find_trace(daemon, wanted.queue_id, &record))
 		return -ENOENT;
-	delivery_list(delivery_borrow(d), print_wanted, &wanted);
-	delivery_return(d);
-	return 0;
+	return print_trace(daemon, &wanted, text_bytes(&record));
 }
 
 const struct control_command daemon_commands[] = {

@@ -234,6 +234,11 @@ int daemon_make_workers(struct daemon *d, struct text *why)
 			"io lcore: %s: limits in the configuration may ask for more memory "
 			"than there is",
 			strerror(-error));
+	d->logger.traces.workers = d->workers;
+	d->logger.traces.n_workers =
+		d->config->log.trace_lines && d->config->log.format == CONFIG_LOG_JSON
+			? d->n_workers
+			: 0;
 	d->resolver.workers = d->spooler.workers = d->sealer.workers = d->workers;
 	d->resolver.n_workers = d->spooler.n_workers = d->sealer.n_workers = d->n_workers;
 	d->resolver.epoch = &d->epoch;

@@ -92,12 +92,10 @@ static bool make_prepend(struct mail *mail, const struct auth_verdict *verdict)
 
 static bool make_trace(struct mail *mail)
 {
-	struct text text;
+	uint8_t buffer[MAIL_TRACE_MAX];
 
 	mail_seal_prepare(mail);
-	text_init(&text, mail->worker->scratch, MAIL_TRACE_MAX);
-	mail_trace_put(mail, &text);
-	mail->envelope.trace = arena_dup(&mail->arena, text_bytes(&text));
+	mail->envelope.trace = arena_dup(&mail->arena, mail_trace_put(mail, buffer));
 	return mail->envelope.trace.data != NULL;
 }
 

@@ -34,13 +34,17 @@ void mail_seal_pass_on(struct mail *mail)
 	handoff_post(mail->worker->to_sealer, &mail);
 }
 
-void mail_seal_tell(const struct mail *mail, struct text *out)
+void mail_seal_tell(const struct mail *mail, struct trace_writer *out)
 {
 	if (!mail->worker->seal_key)
 		return;
-	if (mail->seal)
-		text_printf(out, "sealed as set %u of its ARC chain, cv=%s\n", mail->seal->instance,
-			arc_cv_word(mail->seal->cv));
-	else
-		text_printf(out, "not sealed: %s\n", arc_seal_refusal_text(mail->seal_refusal));
+	if (mail->seal) {
+		trace_event(out, TRACE_SEALED, TRACE_NO_TIME);
+		trace_number(out, mail->seal->instance);
+		trace_word(out, arc_cv_word(mail->seal->cv));
+	} else {
+		trace_event(out, TRACE_UNSEALED, TRACE_NO_TIME);
+		trace_word(out, arc_seal_refusal_text(mail->seal_refusal));
+	}
+	trace_end_event(out);
 }

@@ -12,4 +12,4 @@ void mail_seal_prepare(struct mail *mail);
 /* To the sealer, which passes it on to the spooler; where there is a seal. */
 void mail_seal_pass_on(struct mail *mail);
 /* For the trace: what is sealed, or why nothing is; nothing where sealing is off. */
-void mail_seal_tell(const struct mail *mail, struct text *out);
+void mail_seal_tell(const struct mail *mail, struct trace_writer *out);

@@ -45,54 +45,87 @@ void mail_trace_log(struct mail *mail, const struct auth_verdict *verdict)
 /* Recipients that a trace names. */
 #define RECIPIENTS_NAMED 5
 
-static void put_envelope(const struct mail *mail, struct text *out)
+/* Octets of a name or address that a trace tells. */
+#define NAME_MAX_TOLD 320
+/* Kept free for the decision, however much there was before. */
+#define DECISION_ROOM 256
+
+static void put_named(struct trace_writer *w, enum trace_kind kind, struct bytes name)
+{
+	trace_event(w, kind, TRACE_NO_TIME);
+	trace_octets(w, bytes_slice(name, 0, NAME_MAX_TOLD));
+	trace_end_event(w);
+}
+
+static void put_counted(struct trace_writer *w, enum trace_kind kind, uint64_t n)
+{
+	trace_event(w, kind, TRACE_NO_TIME);
+	trace_number(w, n);
+	trace_end_event(w);
+}
+
+static void put_envelope(const struct mail *mail, struct trace_writer *w)
 {
 	const struct smtp_session *smtp = &mail->session->smtp;
 	const struct smtp_transaction *t = &smtp->transaction;
-	char ip[IP_ADDR_TEXT_MAX];
 	unsigned n = 0;
 
-	ip_addr_format(&mail->session->peer, ip);
-	text_printf(out, "client [%s] helo %s\n", ip, LOG_VALUE(smtp->helo));
-	text_printf(out, "from <%.*s>\n", BYTES_FMT(t->reverse_path.address));
+	trace_event(w, TRACE_CLIENT, TRACE_NO_TIME);
+	trace_octets(w, bytes_of(&mail->session->peer, sizeof(mail->session->peer)));
+	trace_octets(w, bytes_slice(smtp->helo, 0, NAME_MAX_TOLD));
+	trace_end_event(w);
+	put_named(w, TRACE_FROM, t->reverse_path.address);
 	for (const struct smtp_recipient *r = t->first; r && n < RECIPIENTS_NAMED; r = r->next, n++)
-		text_printf(out, "to <%.*s>\n", BYTES_FMT(r->path.address));
+		put_named(w, TRACE_TO, r->path.address);
 	if (t->n_recipients > n)
-		text_printf(out, "and to %u more\n", t->n_recipients - n);
-	text_printf(out, "%llu octets of content\n", (unsigned long long)mail->octets);
+		put_counted(w, TRACE_MORE_TO, t->n_recipients - n);
+	put_counted(w, TRACE_CONTENT, mail->octets);
 }
 
-void mail_trace_put(const struct mail *mail, struct text *out)
+static void put_decision(const struct mail *mail, struct trace_writer *w)
 {
 	const struct policy_decision *d = &mail->decision;
 
-	put_envelope(mail, out);
-	auth_mail_trace(mail->auth, out);
-	if (d->reason)
-		text_printf(out, "+%llu decided: %s%s%s%s\n",
-			(unsigned long long)(mail->decided_us - mail->begun_us),
-			policy_action_word(d->action), d->reason[0] ? ", for " : "", d->reason,
-			d->override ? " (local policy)" : "");
-	mail_seal_tell(mail, out);
+	if (!d->reason)
+		return; /* there was none */
+	trace_event(w, TRACE_DECIDED, mail->decided_us - mail->begun_us);
+	trace_word(w, policy_action_word(d->action));
+	trace_word(w, d->reason);
+	trace_word(w, d->override ? d->override : "");
+	trace_end_event(w);
+}
+
+struct bytes mail_trace_put(const struct mail *mail, uint8_t buffer[MAIL_TRACE_MAX])
+{
+	struct trace_writer w;
+
+	trace_begin(&w, buffer, MAIL_TRACE_MAX - DECISION_ROOM);
+	put_envelope(mail, &w);
+	auth_mail_trace(mail->auth, &w);
+	w.cap = MAIL_TRACE_MAX;
+	if (w.lost > 0)
+		put_counted(&w, TRACE_LOST, w.lost);
+	put_decision(mail, &w);
+	mail_seal_tell(mail, &w);
+	return trace_record(&w);
 }
 
 void mail_trace_keep(struct mail *mail, const char *end)
 {
 	struct worker *worker = mail->worker;
-	char buffer[TRACE_RING_TEXT];
-	struct text text;
+	uint8_t buffer[TRACE_RING_RECORD];
+	struct bytes record = mail->envelope.trace;
+	struct trace_writer w;
 
 	if (!worker->traces)
 		return;
-	text_init(&text, buffer, sizeof(buffer));
-	if (mail->envelope.trace.data)
-		text_put(&text, mail->envelope.trace);
+	if (record.data)
+		memcpy(buffer, record.data, record.len);
 	else
-		mail_trace_put(mail, &text);
-	/* The end is wanted most: it takes the place of the last steps. */
-	if (text.len + strlen(end) + 1 > TRACE_RING_TEXT)
-		text.len = TRACE_RING_TEXT - strlen(end) - 1;
-	text.overflow = false;
-	text_printf(&text, "%s\n", end);
-	trace_ring_put(worker->traces, mail->queue_id, text_bytes(&text));
+		record = mail_trace_put(mail, buffer);
+	trace_resume(&w, buffer, record.len, sizeof(buffer));
+	trace_event(&w, TRACE_END, worker->now_us - mail->begun_us);
+	trace_octets(&w, bytes_slice(bytes_str(end), 0, NAME_MAX_TOLD));
+	trace_end_event(&w);
+	trace_ring_put(worker->traces, mail->queue_id, trace_record(&w));
 }

@@ -489,7 +489,9 @@ void *logger_main(void *arg)
 	for (;;) {
 		bool last = stopping(&self->stop);
 
-		if (log_drain(&self->logger, self->sink, &self->out) > 0)
+		if (log_drain(&self->logger, self->sink, &self->out) +
+				trace_log_some(&self->traces, &self->out) >
+			0)
 			continue;
 		log_out_flush(&self->out);
 		if (last)

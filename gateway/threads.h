@@ -1,6 +1,7 @@
 #pragma once
 
 #include "auth/dns/resolver.h"
+#include "gateway/trace_log.h"
 #include "gateway/worker.h"
 #include "spool/queue/delivery.h"
 
@@ -12,6 +13,7 @@
  */
 
 #define THREADS_MAX_WORKERS 16
+_Static_assert(THREADS_MAX_WORKERS <= TRACE_LOG_WORKERS, "each has its place there");
 
 struct resolver_thread {
 	struct resolver *resolver;
@@ -71,6 +73,7 @@ struct logger_thread {
 	struct logger logger;
 	log_sink_fn sink;
 	struct log_out out;
+	struct trace_log traces;
 	_Atomic bool stop;
 	pthread_t thread;
 };

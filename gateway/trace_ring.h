@@ -8,15 +8,22 @@
  */
 struct trace_ring;
 
-/* Octets of one mail's text at most, and of one slot in memory. */
-#define TRACE_RING_TEXT 2032u
-#define TRACE_RING_SLOT (TRACE_RING_TEXT + 24u)
+/* Octets of one mail's record at most, and of one slot in memory. */
+#define TRACE_RING_RECORD 4072u
+#define TRACE_RING_SLOT   (TRACE_RING_RECORD + 24u)
 
 /* Room for `count` mails, taken as it is used. 0 or -ENOMEM. */
 int trace_ring_new(uint32_t count, struct trace_ring **out);
 void trace_ring_free(struct trace_ring *ring);
 
-/* The oldest gives way. Text over TRACE_RING_TEXT is cut. */
-void trace_ring_put(struct trace_ring *ring, uint64_t queue_id, struct bytes text);
-/* Any thread: append the text of that mail; false where it is not there (any more). */
+/* The oldest gives way. A record over TRACE_RING_RECORD is cut. */
+void trace_ring_put(struct trace_ring *ring, uint64_t queue_id, struct bytes record);
+/* Any thread: append the record of that mail; false where it is not there (any more). */
 bool trace_ring_find(const struct trace_ring *ring, uint64_t queue_id, struct text *out);
+/*
+ * Any thread, for whoever wants all of them: the record after the first `*seen` that were ever put,
+ * which grows. Those that were overwritten before they were looked at are passed over. false where
+ * there is none yet.
+ */
+bool trace_ring_next(
+	const struct trace_ring *ring, uint64_t *seen, uint64_t *queue_id, struct text *out);

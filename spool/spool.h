@@ -50,7 +50,7 @@ enum spool_mail_flags {
 
 /*
  * The commit record's own part. `prepend` ends with CRLF; what a quarantined recipient's copy gets
- * in front of it besides is `quarantine_prepend`. `trace` is text for `postern trace`.
+ * in front of it besides is `quarantine_prepend`. `trace` is for `postern trace` (auth/trace.h, or text).
  */
 struct spool_envelope {
 	uint64_t queue_id;

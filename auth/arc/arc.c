@@ -237,3 +237,23 @@ const struct arc_chain *arc_verifier_chain(const struct arc_verifier *verifier)
 {
 	return &verifier->chain;
 }
+
+static bool view_check(const struct dkim_check *check, struct arc_check_view *view)
+{
+	if (!check || check->done_us == 0)
+		return false;
+	*view = (struct arc_check_view){
+		check->result, check->reason, check->done_us, check->job.batch};
+	return true;
+}
+
+bool arc_verifier_seal(
+	const struct arc_verifier *verifier, unsigned index, struct arc_check_view *view)
+{
+	return index < ARC_MAX_SETS && view_check(verifier->seal[index], view);
+}
+
+bool arc_verifier_message(const struct arc_verifier *verifier, struct arc_check_view *view)
+{
+	return view_check(&verifier->message, view);
+}

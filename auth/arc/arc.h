@@ -35,6 +35,17 @@ unsigned arc_verifier_chain_length(const struct arc_verifier *verifier);
 const char *arc_verifier_reason(const struct arc_verifier *verifier);
 /* d= of the newest seal; to be trusted only on pass. */
 struct bytes arc_verifier_sealer(const struct arc_verifier *verifier);
+/* For the trace: how a signature was checked. */
+struct arc_check_view {
+	enum auth_result result;
+	const char *reason;
+	uint64_t verified_us;
+	unsigned batch; /* as in struct dkim_result */
+};
+/* The seal of set `index` + 1, or the newest message signature; false where it was not checked. */
+bool arc_verifier_seal(
+	const struct arc_verifier *verifier, unsigned index, struct arc_check_view *view);
+bool arc_verifier_message(const struct arc_verifier *verifier, struct arc_check_view *view);
 /* The sets, for whoever seals next or asks what earlier sealers found. */
 struct arc_chain;
 const struct arc_chain *arc_verifier_chain(const struct arc_verifier *verifier);

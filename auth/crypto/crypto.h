@@ -87,6 +87,7 @@ enum pubkey_verdict { PUBKEY_PENDING, PUBKEY_GOOD, PUBKEY_BAD };
 struct pubkey_job {
 	struct pubkey_job *next, **link; /* the queue's, as `lane`, `queued` and `since_us` */
 	uint8_t lane;
+	uint8_t batch; /* signatures verified side by side with it; 1: by itself */
 	bool queued;
 	enum pubkey_verdict verdict;
 	uint64_t since_us;

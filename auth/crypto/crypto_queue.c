@@ -191,6 +191,7 @@ static unsigned run_batch(struct crypto_queue *queue, enum crypto_lane lane)
 		counter_add(&queue->counters.v[CRYPTO_RSA_BATCHED], n);
 	}
 	for (unsigned i = 0; i < n; i++) {
+		jobs[i]->batch = batch ? (uint8_t)n : 1;
 		if (!batch)
 			verify_one(queue, jobs[i]);
 		if (jobs[i]->verdict == PUBKEY_GOOD)

@@ -92,6 +92,7 @@ static void finish(struct signature *s, enum auth_result result, const char *rea
 	s->result.testing = s->check.testing;
 	s->result.asked_us = s->check.asked_us;
 	s->result.verified_us = s->check.done_us;
+	s->result.batch = s->check.job.batch;
 	dkim_check_cancel(&s->check);
 }
 
@@ -107,7 +108,8 @@ static void consider(void *owner)
 
 	if (s->final || !stream || !stream->done)
 		return;
-	s->result.hashed_us = crypto_now_us(s->verifier->queue);
+	if (s->result.hashed_us == 0)
+		s->result.hashed_us = crypto_now_us(s->verifier->queue);
 	if (memcmp(stream->digest, s->sig.body_hash, sizeof(s->sig.body_hash)) != 0)
 		finish(s, AUTH_FAIL, "body_hash_mismatch");
 	else if (!check->done)

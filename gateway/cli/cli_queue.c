@@ -1,3 +1,4 @@
+#include "auth/trace_format.h"
 #include "base/clock.h"
 #include "base/queue_id.h"
 #include "gateway/cli/cli.h"
@@ -244,6 +245,16 @@ static int list_one(void *arg, const struct spool_view *view)
 	return 0;
 }
 
+static void print_trace(struct bytes record)
+{
+	static char room[TRACE_WORDS_MAX];
+	struct text words;
+
+	text_init(&words, room, sizeof(room));
+	trace_format_text(record, &words);
+	fwrite(room, 1, words.len, stdout);
+}
+
 /* Envelope, fields to prepend and content, as a delivered mail has them. */
 static int show_one(void *arg, const struct spool_view *view)
 {
@@ -255,7 +266,7 @@ static int show_one(void *arg, const struct spool_view *view)
 	if (listing->mails == before)
 		return 0;
 	putchar('\n');
-	fwrite(view->envelope.trace.data, 1, view->envelope.trace.len, stdout);
+	print_trace(view->envelope.trace);
 	putchar('\n');
 	queue_mail_put(view, stdout);
 	return 0;

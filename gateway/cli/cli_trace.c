@@ -1,3 +1,4 @@
+#include "auth/trace_format.h"
 #include "base/queue_id.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/cli_config.h"
@@ -17,7 +18,7 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_trace = {
 	.name = "trace",
-	.synopsis = "[-c FILE] ID",
+	.synopsis = "[-j] [-c FILE] ID",
 	.help = "what happened to one mail, and why",
 	.run = run,
 };
@@ -30,8 +31,28 @@ static void print_line(void *arg, struct bytes text)
 
 struct wanted {
 	uint64_t queue_id;
-	bool found;
+	bool json, found;
 };
+
+/* As the daemon says it of a mail that it remembers. */
+static void print_record(const struct wanted *wanted, struct bytes record, const char *shelf)
+{
+	static char room[TRACE_WORDS_MAX];
+	char id[QUEUE_ID_TEXT_SIZE];
+	struct text words;
+
+	text_init(&words, room, sizeof(room));
+	if (wanted->json) {
+		trace_format_json(record, &words);
+		printf("{\"id\":\"%s\",\"events\":%.*s,\"queue\":\"%s\"}\n",
+			queue_id_format(wanted->queue_id, id), BYTES_FMT(text_bytes(&words)),
+			shelf);
+	} else {
+		trace_format_text(record, &words);
+		fwrite(room, 1, words.len, stdout);
+		printf("in the queue: %s\n", shelf);
+	}
+}
 
 static int print_spooled(void *arg, const struct spool_view *view)
 {
@@ -45,8 +66,7 @@ static int print_spooled(void *arg, const struct spool_view *view)
 	if (view->envelope.queue_id != wanted->queue_id)
 		return 0;
 	wanted->found = true;
-	fwrite(view->envelope.trace.data, 1, view->envelope.trace.len, stdout);
-	printf("in the queue: %s\n", shelves[view->shelf]);
+	print_record(wanted, view->envelope.trace, shelves[view->shelf]);
 	return 0;
 }
 
@@ -72,7 +92,8 @@ static int trace(const struct config *config, struct wanted *wanted)
 	char say[64], id[QUEUE_ID_TEXT_SIZE];
 	int asked;
 
-	snprintf(say, sizeof(say), "trace %s", queue_id_format(wanted->queue_id, id));
+	snprintf(say, sizeof(say), "trace %s%s", queue_id_format(wanted->queue_id, id),
+		wanted->json ? " json" : "");
 	asked = control_ask(config->control.socket, say, print_line, NULL);
 	return asked == 0 ? CLI_OK : trace_in_spool(config, wanted, asked);
 }
@@ -84,10 +105,12 @@ static int run(int argc, char **argv)
 	struct config *config;
 	int option, code;
 
-	while ((option = getopt(argc, argv, "c:")) != -1) {
-		if (option != 'c')
-			return cli_usage(&cli_trace, "that option is not known");
-		path = optarg;
+	while ((option = getopt(argc, argv, "c:j")) != -1) {
+		switch (option) {
+		case 'c': path = optarg; break;
+		case 'j': wanted.json = true; break;
+		default: return cli_usage(&cli_trace, "that option is not known");
+		}
 	}
 	if (optind + 1 != argc)
 		return cli_usage(&cli_trace, "name one queue id");

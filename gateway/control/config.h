@@ -142,8 +142,9 @@ struct config {
 
 	struct {
 		enum config_log_format format;
-		int level;       /* enum log_severity */
-		uint32_t traces; /* recent mails that `postern trace` knows, for each io lcore */
+		int level;        /* enum log_severity */
+		bool trace_lines; /* traces go to the JSON log too */
+		uint32_t traces;  /* recent mails that `postern trace` knows, for each io lcore */
 	} log;
 
 	struct {

@@ -213,7 +213,8 @@ const struct config_key config_keys[] = {
 	NUMBER("delivery.expire", CONFIG_SECONDS, delivery.expire_s, "5d", 60, 2592000,
 		"After this a temporary failure counts as permanent."),
 	NUMBER("delivery.warn", CONFIG_SECONDS, delivery.warn_s, "4h", 0, 2592000,
-		"After this the sender is told, once, that its mail is late (where there is a relay, "
+		"After this the sender is told, once, that its mail is late (where there is a "
+		"relay, "
 		"and unless it asked not to be); 0: never."),
 	NUMBER("delivery.connect_timeout", CONFIG_MILLIS, delivery.connect_timeout_ms, "5s", 100,
 		300000, "Connecting to a backend."),
@@ -246,6 +247,9 @@ const struct config_key config_keys[] = {
 	CHOICE("log.format", log.format, "text", log_formats,
 		"text or json on standard error, or the journal."),
 	CHOICE("log.level", log.level, "info", log_levels, "The least severe events to log."),
+	NUMBER("log.trace_lines", CONFIG_BOOL, log.trace_lines, "true", 0, 1,
+		"With format: json, a line of event=trace for each mail, with every DNS answer and "
+		"signature and its time; needs log.traces."),
 	NUMBER("log.traces", CONFIG_NUMBER, log.traces, "1000", 0, 1000000,
 		"Recent mails that `postern trace` still knows, for each io lcore."),
 

@@ -37,8 +37,16 @@ class Queue:
         return {queue_id: mail["state"] for queue_id, mail in self.list().items()}
 
 
-def trace(here, queue_id):
-    return here.gateway.tool("trace", "-c", here.gateway.config, queue_id, check=False)
+def trace(here, queue_id, *options):
+    return here.gateway.tool("trace", *options, "-c", here.gateway.config, queue_id, check=False)
+
+
+def events(here, queue_id):
+    said = trace(here, queue_id, "-j")
+    try:
+        return json.loads(said)["events"]
+    except ValueError:
+        raise proc.LabError(f"trace -j printed no JSON: {said}", "see there") from None
 
 
 def listing(t, here, queue, first, second):
@@ -73,6 +81,7 @@ def orders(t, here, queue, first, second):
     t.equal(queue.states()[first], "hold", "and knows what is held")
     t.contains(queue("hold", second), "does not answer", "an order says that nobody takes it")
     t.contains(trace(here, first), "decided: accept", "the trace of a queued mail is there too")
+    t.ok(any(e["event"] == "decided" for e in events(here, first)), "and so it is as JSON")
     here.start_gateway()
     t.equal(queue.states()[first], "hold", "it is held after a restart")
     t.contains(queue("delete", "NOT-AN-ID"), "is no queue id", "a wrong id is named")
@@ -101,6 +110,16 @@ def traces(t, here, first, fourth):
     for part in (f"client [{senders.CLIENT_IP}]", "from <sender@plain.example>",
                  "to <alice@lab.example>", "ask TXT", "decided: accept", "queued"):
         t.contains(text, part, f"the trace of a delivered mail says {part!r}")
+    answers = {(e["type"], e["name"]): e for e in events(here, fourth) if e["event"] == "answer"}
+    spf = answers.get(("TXT", "plain.example"), {})
+    t.equal((spf.get("outcome"), spf.get("records")), ("ok", ["v=spf1 mx -all"]),
+            "trace -j has every DNS answer")
+    asked = [e["at_us"] for e in events(here, fourth)
+             if e["event"] == "ask" and e["name"] == "plain.example"]
+    t.ok(asked and min(asked) <= spf.get("at_us", -1), "and when it was asked and answered")
+    verdict = [e for e in events(here, fourth) if e["event"] == "verdict"]
+    t.equal([e["spf"] for e in verdict], ["pass"], "and the verdict")
+    t.contains(text, 'answer TXT plain.example ok "v=spf1 mx -all"', "as the text has")
     t.contains(trace(here, first[:-1] + ("0" if first[-1] != "0" else "1")), "neither",
                "an unknown mail is said to be unknown")
     with here.connect() as peer:
