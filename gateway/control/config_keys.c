@@ -205,7 +205,8 @@ const struct config_key config_keys[] = {
 
 	LIST("delivery.backends", CONFIG_LIST_BACKENDS, true,
 		"backends:\n  - lmtp: unix:/run/dovecot/lmtp\n    connections: 4\n",
-		"LMTP servers: unix:/PATH or tcp:HOST:PORT, and connections to each at once."),
+		"LMTP servers: unix:/PATH or tcp:HOST:PORT, and connections to each at once. A host "
+		"name is looked up at the start, and again as connections are made."),
 	NUMBER("delivery.retry_min", CONFIG_SECONDS, delivery.retry_min_s, "10s", 1, 86400,
 		"First wait after a temporary failure; it doubles up to retry_max."),
 	NUMBER("delivery.retry_max", CONFIG_SECONDS, delivery.retry_max_s, "1h", 1, 604800,

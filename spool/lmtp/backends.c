@@ -281,6 +281,7 @@ static int backend_init(
 		text_printf(why, "no memory for connections");
 		return -ENOMEM;
 	}
+	k->lookup = backend_lookup_new(address, 0);
 	for (unsigned i = 0; i < k->max; i++) {
 		k->connections[i].backend = k;
 		k->connections[i].fd = -1;
@@ -330,6 +331,7 @@ void backends_free(struct backends *b)
 		for (unsigned j = 0; j < b->list[i].max; j++)
 			if (b->list[i].connections && b->list[i].connections[j].fd >= 0)
 				backends_close(b, &b->list[i].connections[j]);
+		backend_lookup_free(b->list[i].lookup);
 		free(b->list[i].connections);
 	}
 	if (b->epoll >= 0)

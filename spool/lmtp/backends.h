@@ -50,7 +50,8 @@ struct backends_events {
 
 struct backends;
 
-/* Host names are looked up here, once. 0 or -errno with the reason. */
+/* Host names are looked up here, and then again as connections are made, without waiting. 0 or
+ * -errno with the reason. */
 int backends_new(const struct backends_config *config, const struct backends_events *events,
 	struct backends **out, struct text *why);
 /* Mails under way end, as temporarily failed, without an event. */

@@ -266,7 +266,12 @@ static int make_socket(const struct backend *k)
 void backends_open(struct backends *b, struct connection *c, uint64_t now_us)
 {
 	struct backend *k = c->backend;
-	int fd = make_socket(k), error = fd < 0 ? errno : 0;
+	int fd, error;
+
+	if (k->lookup)
+		backend_lookup_use(k->lookup, now_us, &k->address);
+	fd = make_socket(k);
+	error = fd < 0 ? errno : 0;
 
 	/* A listener's full queue is EAGAIN on a unix socket. */
 	if (!error && connect(fd, (struct sockaddr *)&k->address.addr, k->address.len) != 0)

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "spool/lmtp/backend_address.h"
+#include "spool/lmtp/backend_lookup.h"
 #include "spool/lmtp/backends.h"
 
 #define EVENTS_MAX 64
@@ -40,6 +41,7 @@ struct connection {
 struct backend {
 	char name[BACKENDS_ADDRESS_MAX];
 	struct backend_address address;
+	struct backend_lookup *lookup; /* NULL: there is no name to look up */
 	struct connection *connections;
 	unsigned max;
 	bool down;
