@@ -48,8 +48,11 @@ static void read_network(struct config_reader *reader, yaml_node_t *name, yaml_n
 	struct config *config = reader->config;
 	struct config_network *network = &config->networks[config->n_networks];
 	unsigned n = want_list(reader, list, 4096, "a list of networks such as [192.0.2.0/24]");
+	struct bytes word;
 
-	network->name = config_own(config, config_scalar(name), false);
+	if (!config_want_scalar(reader, name, "the name of a group of networks", &word))
+		return;
+	network->name = config_own(config, word, false);
 	network->cidrs = config_alloc(config, n * sizeof(*network->cidrs));
 	for (unsigned i = 0; network->cidrs && i < n; i++) {
 		struct bytes text;

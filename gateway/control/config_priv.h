@@ -17,8 +17,11 @@ struct config_reader {
 void config_fail(struct config_reader *reader, const yaml_node_t *node, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Of what is no scalar, which may stand for a name too, nothing. */
 static inline struct bytes config_scalar(const yaml_node_t *node)
 {
+	if (node->type != YAML_SCALAR_NODE)
+		return bytes_of(NULL, 0);
 	return bytes_of(node->data.scalar.value, node->data.scalar.length);
 }
 

@@ -113,6 +113,7 @@ static const struct {
 	{"policy: 5\n", 9, 9, "must be a section"},
 	{"networks: {a: [10.0.0.0/33]}\n", 9, 16, "is no network"},
 	{"networks: [a]\n", 9, 11, "must be a mapping"},
+	{"networks: {[a]: [10.0.0.0/8]}\n", 9, 12, "must be the name of a group"},
 	{"authserv_id: [a]\n", 9, 14, "must be one value"},
 	{"dns: {forward: [1.2.3.4@99999]}\n", 9, 17, "is no resolver"},
 	{"recipients: {file: \"a b\"}\n", 9, 20, "printable text without blanks"},
