@@ -83,7 +83,8 @@ static void put_ams(const struct arc_seal_key *key, const struct arc_seal_input 
 	text_put(out, key->domain);
 	text_put(out, BYTES("; h="));
 	dkim_sign_put_names(out, names);
-	text_printf(out, ";\r\n\ti=%u; s=", seal->instance);
+	/* Behind a blank: dkimpy looks for " i=N;" in the field as it stands. */
+	text_printf(out, "; i=%u;\r\n\ts=", seal->instance);
 	text_put(out, key->selector);
 	text_printf(out, "; t=%llu", (unsigned long long)seal->now_unix_s);
 }
