@@ -149,7 +149,12 @@ int port_env_init(unsigned lcores, unsigned memory_mb, struct text *why)
 
 void port_env_fini(void)
 {
-	rte_eal_cleanup();
+	/*
+	 * Its memory holds what the interrupt thread knows of memif's sockets, and that thread goes
+	 * on until the process ends; there is no file to remove (see start_eal()).
+	 */
+	if (!port_interrupt_used())
+		rte_eal_cleanup();
 	port_log_stop();
 }
 

@@ -205,9 +205,9 @@ static void ethdev_stats(
 		fn(arg, "tx_errors", sum.oerrors));
 }
 
-static void ethdev_close(struct port *port)
+static void close_devices(void *port)
 {
-	struct port_ethdev *p = ethdev_of(port);
+	struct port_ethdev *p = port;
 
 	for (unsigned i = 0; i < p->n_devs; i++) {
 		struct ethdev *dev = &p->devs[i];
@@ -218,6 +218,16 @@ static void ethdev_close(struct port *port)
 		rte_eth_dev_close(dev->id);
 		rte_eal_hotplug_remove(dev->bus, dev->name);
 	}
+}
+
+static void ethdev_close(struct port *port)
+{
+	struct port_ethdev *p = ethdev_of(port);
+
+	if (p->is_memif) /* hears there of a peer that leaves, and frees what closing frees */
+		port_interrupt_run(close_devices, p);
+	else
+		close_devices(p);
 	if (p->socket_path[0])
 		unlink(p->socket_path);
 	rte_mempool_free(p->mempool);

@@ -271,6 +271,7 @@ int port_ethdev_open(const struct port_device *device, const struct port_config 
 	}
 	p->port.ops = &port_ethdev_ops;
 	atomic_flag_clear(&p->sending);
+	p->is_memif = device->kind == PORT_MEMIF;
 	p->relink = device->kind == PORT_MEMIF && device->memif_client;
 	rc = make_pool(p, config);
 	if (rc < 0)

@@ -32,6 +32,7 @@ struct port_ethdev {
 	uint64_t tx_offloads;
 	void (*tap_trigger)(int); /* see port_host_quiet_tap() */
 	bool promiscuous;
+	bool is_memif;
 	bool relink;           /* a memif client: only a look at the link makes it connect again */
 	char socket_path[108]; /* a memif server's, which the driver leaves behind */
 	/*

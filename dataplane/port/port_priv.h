@@ -31,6 +31,14 @@ int port_xsk_open(const struct port_device *device, const struct port_config *co
 	struct port **out, struct text *why);
 
 /*
+ * Runs `fn` on DPDK's interrupt thread, between two interrupts, and returns when it has
+ * done with it.
+ */
+void port_interrupt_run(void (*fn)(void *arg), void *arg);
+/* Whether that was ever called. */
+bool port_interrupt_used(void);
+
+/*
  * What DPDK, libbpf and libxdp log goes to a small buffer instead of the screen: the last lines of
  * it explain a failure. port_log_text() is what was logged since port_log_clear(), on one line.
  */
