@@ -42,7 +42,7 @@ static struct tcp_config tcp_of(
 		.max_connections = worker_tcp_connections(config),
 		.max_half_open = config->limits.half_open,
 		.max_time_wait = config->limits.connections,
-		.send_block_count = config->limits.connections / 4 + 64,
+		.send_block_count = worker_send_blocks(config),
 		.receive_bytes_max = receive_bytes(config),
 		.send_buffer_max = 65536,
 		.linger_bytes = config->limits.linger_bytes,

@@ -182,7 +182,7 @@ void fake_conn_open(struct fake_conn *conn, const char *peer)
 	struct stream stream = {&stream_fake, conn};
 
 	memset(conn, 0, sizeof(*conn));
-	conn->room = SIZE_MAX;
+	conn->room = fakes.starved ? 0 : SIZE_MAX;
 	assert_int_equal(ip_addr_parse(bytes_str(peer), &conn->peer), 0);
 	session_open(&fakes.worker, stream);
 	tell(conn, TCP_READY_OPENED);

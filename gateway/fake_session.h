@@ -30,6 +30,7 @@ struct fakes {
 	struct recipients *recipients;
 	struct dns_zone *zone;
 	bool dns_silent;    /* questions stay unanswered */
+	bool starved;       /* connections open without room for a reply */
 	bool spool_is_full; /* reservations are refused */
 	uint64_t spool_reserved;
 	struct spool_request at_spooler[64]; /* oldest first */

@@ -19,7 +19,7 @@ unsigned memory_plan(const struct config *config, struct memory_plan_line lines[
 			io * worker_tcp_connections(config) * TCP_CONNECTION_OCTETS +
 				connections * TIME_WAIT_OCTETS},
 		{"replies on their way", "limits.connections",
-			(connections / 4 + 64 * io) * SEND_BLOCK_OCTETS},
+			io * worker_send_blocks(config) * SEND_BLOCK_OCTETS},
 		{"connections: SMTP", "limits.connections", connections * sizeof(struct session)},
 		{"command lines not yet whole", "limits.connections",
 			connections * config->limits.command_bytes},

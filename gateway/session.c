@@ -166,8 +166,10 @@ static void refuse_connection(struct worker *worker, struct stream stream,
 		"event=reject stage=connect reason=%s client=[%s]", reason, ip);
 	text_init(&out, worker->scratch, WORKER_SCRATCH);
 	smtp_reply_put(&out, smtp_reply_get(id), bytes_str(smtp_reply_get(id)->text));
-	stream_send(stream, text_bytes(&out));
-	stream_close(stream);
+	if (stream_send(stream, text_bytes(&out)) == out.len)
+		stream_close(stream);
+	else /* no room to say it: rather a reset than an end without a word */
+		stream_abort(stream);
 }
 
 /* How many connections one client may have now: fewer where they are becoming scarce. */

@@ -420,6 +420,18 @@ static void end_crowd(void)
 	fakes_nothing_is_left();
 }
 
+static void a_refusal_that_cannot_be_said_is_a_reset(void **state)
+{
+	(void)state;
+	open_crowd();
+	fakes.starved = true;
+	open_conn();
+	assert_string_equal(fake_conn_codes(&conn), "");
+	assert_true(conn.aborted);
+	assert_false(conn.closed);
+	end_crowd();
+}
+
 static void a_full_table_says_so(void **state)
 {
 	(void)state;
@@ -596,6 +608,7 @@ int main(void)
 		TEST(an_odd_end_mark_is_waited_on_for_less),
 		TEST(content_must_come_at_a_pace),
 		TEST(one_client_cannot_have_all_connections),
+		TEST(a_refusal_that_cannot_be_said_is_a_reset),
 		TEST(a_full_table_says_so),
 		TEST(a_full_table_closes_the_longest_idle),
 		TEST(nobody_is_closed_within_a_transaction),
