@@ -1,5 +1,6 @@
 """A private Dovecot: LMTP on a unix socket and on TCP, IMAPS, Maildir, accounts in a file."""
 
+import contextlib
 import os
 import re
 import socket
@@ -137,9 +138,11 @@ class Dovecot:
         return ports
 
     def start(self):
-        # A unix socket left by a kill is in the way of nobody but our test for readiness.
-        if os.path.exists(self.lmtp_socket):
-            os.unlink(self.lmtp_socket)
+        # What a kill left: a socket in the way of our test for readiness, and a process id that
+        # another process may have by now, which Dovecot would take for itself running.
+        for path in (self.lmtp_socket, f"{self.dir}/run/master.pid"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
         self.process.start(peers.argv("dovecot", "-F", "-c", f"{self.dir}/dovecot.conf"), self.log)
         wait_until(self.answers, 15, "Dovecot's LMTP socket", self.process, self.log)
         return self.process.pid
