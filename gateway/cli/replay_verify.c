@@ -1,5 +1,6 @@
 #include "gateway/cli/replay_verify.h"
 
+#include "auth/trace.h"
 #include "base/clock.h"
 #include "base/queue_id.h"
 #include "gateway/cli/verify_dns.h"
@@ -28,7 +29,6 @@ int replay_verify_new(const struct config *config, struct replay_verify **out, s
 		replay_verify_free(v);
 		return error;
 	}
-	v->policy = policy_config_default;
 	policy_setup(config, &v->policy);
 	*out = v;
 	return 0;
@@ -52,15 +52,20 @@ static bool client_of(struct bytes client, struct ip_addr *out)
 	       ip_addr_parse(bytes_slice(client, from + 1, to - from - 1), out) == 0;
 }
 
-/* The trace's first line: "client [ADDRESS] helo NAME". */
+/* What the client called itself, which only the trace has. */
 static struct bytes helo_of(struct bytes trace)
 {
-	struct bytes line = {0};
-	size_t at;
+	struct bytes address, helo = BYTES("");
+	struct trace_event_view event;
+	struct cursor events;
 
-	bytes_split(&trace, '\n', &line);
-	at = bytes_find_bytes(line, BYTES(" helo "));
-	return at < line.len ? bytes_from(line, at + 6) : BYTES("");
+	if (!trace_open(trace, &events))
+		return helo;
+	while (trace_next(&events, &event))
+		if (event.kind == TRACE_CLIENT && trace_take_octets(&event.fields, &address) &&
+			trace_take_octets(&event.fields, &helo))
+			break;
+	return helo;
 }
 
 static const struct auth_verdict *evaluate(
