@@ -211,6 +211,12 @@ static bool holds(struct bytes address, const char *part)
 	return false;
 }
 
+static bool selects(const struct filter *filter)
+{
+	return filter->state || filter->from || filter->to || filter->reason || filter->older_us ||
+	       filter->younger_us;
+}
+
 static bool passes(
 	const struct filter *filter, const struct spool_view *view, const struct status *status)
 {
@@ -414,6 +420,9 @@ static int run_order(const struct request *request)
 
 	if (request->argc == 0)
 		return cli_usage(&cli_queue, "%s needs queue ids, or ALL", request->name);
+	/* Or `-s hold delete ALL` would delete what the same selection does not list. */
+	if (selects(&request->filter))
+		return cli_usage(&cli_queue, "%s takes queue ids, and no selection", request->name);
 	text_init(&say, line, sizeof(line));
 	text_put(&say, bytes_str(request->name));
 	for (unsigned i = 0; i < request->argc; i++)
