@@ -48,7 +48,6 @@ static void mail_free(struct mail *mail)
 
 void mail_post(struct mail *mail, const struct spool_request *request)
 {
-	mail->requests_out++;
 	mail->worker->mails_out++;
 	/* Both rings hold WORKER_REQUESTS_PER_MAIL of all mails there may be, so there is room. */
 	handoff_post(mail->worker->to_spooler, request);
@@ -282,7 +281,6 @@ static void commit(struct mail *mail, const struct auth_verdict *verdict)
 	end_auth(mail);
 	mail->state = MAIL_COMMITTING;
 	if (mail->seal) {
-		mail->requests_out++;
 		worker->mails_out++;
 		mail_seal_pass_on(mail);
 	} else {
@@ -370,7 +368,6 @@ void mail_answered(const struct spool_reply *reply)
 {
 	struct mail *mail = reply->mail;
 
-	mail->requests_out--;
 	mail->worker->mails_out--;
 	/* Replies come in the order of requests, so this is the last of the mail's. */
 	if (reply->kind == SPOOL_REQUEST_COMMIT)

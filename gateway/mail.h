@@ -43,8 +43,7 @@ struct mail {
 	uint64_t octets_ahead;                   /* of content, sent ahead */
 	uint64_t octets_out;                     /* of those, not yet taken */
 	int stream_error;                        /* they could not be */
-	uint64_t held_us;      /* its peer is not read from, since then; 0: it is */
-	unsigned requests_out; /* at the spooler */
+	uint64_t held_us; /* its peer is not read from, since then; 0: it is */
 };
 
 /* At MAIL FROM; NULL when mails, memory or evaluations are at their bound. */
