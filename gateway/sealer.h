@@ -24,7 +24,7 @@ COUNTERS_DECLARE(sealer, SEALER_COUNTERS)
 struct worker;
 
 struct sealer_thread {
-	struct dkim_signer *signer; /* NULL: sealing is off, and there is no thread */
+	struct dkim_signer *signer; /* NULL: sealing is off, and the thread ends at once */
 	struct arc_seal_key key;
 	struct worker **workers;
 	unsigned n_workers;

@@ -36,11 +36,11 @@ enum smtp_event {
 	SMTP_EVENT_INPUT,       /* all input is taken (or held back for room): give more */
 	SMTP_EVENT_OUTPUT,      /* no room for a reply in `out`: empty it and call again */
 	SMTP_EVENT_WAIT,        /* an answer is outstanding */
-	SMTP_EVENT_HELO,        /* a greeting was accepted; smtp_session_helo() tells it */
+	SMTP_EVENT_HELO,        /* a greeting was accepted; `helo` tells it */
 	SMTP_EVENT_MAIL,        /* asks: a transaction begins */
-	SMTP_EVENT_RCPT,        /* asks: smtp_session_rcpt() */
+	SMTP_EVENT_RCPT,        /* asks: `rcpt` */
 	SMTP_EVENT_DATA,        /* asks: before 354 (answer with SMTP_REPLY_DATA_GO or a refusal) */
-	SMTP_EVENT_CONTENT,     /* smtp_session_content(): octets of the mail, dot-unstuffed */
+	SMTP_EVENT_CONTENT,     /* `content`: octets of the mail, dot-unstuffed */
 	SMTP_EVENT_CONTENT_END, /* asks: the mail is whole */
 	SMTP_EVENT_RESET,       /* the transaction is over without a mail (RSET, EHLO, QUIT, refused
 				   content) */
