@@ -183,6 +183,45 @@ static void what_is_delivered_can_be_read_for_as_long_as_retention_says(void **s
 	dir_remove(&d);
 }
 
+static unsigned count_kept(const char *path)
+{
+	unsigned n = 0;
+	char buf[256];
+	struct text why;
+
+	text_init(&why, buf, sizeof(buf));
+	assert_int_equal(spool_log_scan_kept(path, 0, UINT64_MAX, count_view, &n, &why), 0);
+	return n;
+}
+
+static void retention_holds_what_is_delivered_before_the_next_mail_comes(void **state)
+{
+	struct spool_log_config config = {
+		.segment_bytes = MB, .memory_bytes = MB, .retention_us = UINT64_C(3600000000)};
+	struct spool_dir d;
+	unsigned mails = 0;
+
+	(void)state;
+	dir_make(&d);
+	config.path = d.path;
+	history_init(&history, &pool, 2, MB);
+	history.log = open_with(&config, NULL, NULL);
+	for (; mails < 12; mails++) {
+		history_commit(&history, 200000, 0); /* no part of it in the segment before */
+		history_sync(&history);
+		for (unsigned i = 0; i < 200; i++)
+			history_done(&history, mails);
+		history_sync(&history);
+		spool_log_tidy(history.log);
+	}
+	assert_int_equal(count_kept(d.path), mails);
+	history_close(&history);
+	history.log = open_with(&config, NULL, NULL);
+	assert_int_equal(count_kept(d.path), mails);
+	history_close(&history);
+	dir_remove(&d);
+}
+
 static const struct spool_log_config small = {
 	.path = "sim", .segment_bytes = 64 << 10, .batch_bytes = 16 << 10};
 
@@ -608,6 +647,7 @@ int main(void)
 		cmocka_unit_test(a_second_process_is_kept_out),
 		cmocka_unit_test(a_spool_can_be_read_while_its_daemon_runs_and_when_it_does_not),
 		cmocka_unit_test(what_is_delivered_can_be_read_for_as_long_as_retention_says),
+		cmocka_unit_test(retention_holds_what_is_delivered_before_the_next_mail_comes),
 		cmocka_unit_test(
 			a_full_disk_stops_accepting_before_the_reserve_and_heals_when_mail_is_done),
 		cmocka_unit_test(what_is_reserved_can_be_committed_though_the_disk_is_full),

@@ -6,16 +6,16 @@
 #include "spool/log/mail.h"
 
 /*
- * Retention: no mail came to a segment once the next was begun. It gives way where new mail would
- * be refused for lack of room otherwise.
+ * Retention: no mail came to a segment once the next was begun, so the newest is always young. It
+ * gives way where new mail would be refused for lack of room otherwise.
  */
 static bool is_retained(struct spool_log *log, const struct segment *s)
 {
 	uint64_t room = atomic_load_explicit(&log->spares.room, memory_order_relaxed);
 
-	return log->retention_us > 0 && s->next &&
-	       room >= TIDY_ROOM_SEGMENTS * log->segment_bytes &&
-	       log->io->now_us(log->io->ctx) < s->next->created_us + log->retention_us;
+	return log->retention_us > 0 && room >= TIDY_ROOM_SEGMENTS * log->segment_bytes &&
+	       (!s->next ||
+		       log->io->now_us(log->io->ctx) < s->next->created_us + log->retention_us);
 }
 
 static bool may_go(struct spool_log *log, const struct segment *s)
