@@ -330,6 +330,56 @@ static void shelves_and_the_relay_s_mark_come_back_without_a_snapshot(void **sta
 	end(sim);
 }
 
+static void commit_one(uint64_t id, uint32_t n_recipients, size_t octets)
+{
+	static const char mail[16000];
+	struct spool_recipient to[2] = {{.address = BYTES("a@x")}, {.address = BYTES("b@x")}};
+	struct spool_envelope e = {.queue_id = id,
+		.n_recipients = n_recipients,
+		.recipients = to,
+		.content_octets = octets};
+	struct spool_cookie cookie = {{0, 0}};
+
+	assert_int_equal(
+		spool_log_commit_bytes(history.log, &e, bytes_of(mail, octets), cookie), 0);
+}
+
+/* A mail with one of two recipients done, on hold, is copied behind one of so many octets. */
+static void copy_forward_and_crash(size_t octets)
+{
+	struct log_sim *sim = begin(&small, 16 * small.segment_bytes);
+	uint64_t first = 1 << 20, id = first;
+	struct spool_item *item;
+
+	commit_one(id++, 2, 5000);
+	spool_log_sync(history.log, release_ack, NULL);
+	spool_log_done(history.log, first, 0, SPOOL_DELIVERED);
+	spool_log_shelve(history.log, first, SPOOL_ON_HOLD, 77);
+	for (; id < first + 14; id++) {
+		commit_one(id, 1, 15000);
+		spool_log_sync(history.log, release_ack, NULL);
+		spool_log_done(history.log, id, 0, SPOOL_DELIVERED);
+		spool_log_fill(history.log);
+	}
+	commit_one(id, 1, octets);
+	spool_log_tidy(history.log);
+	crash(sim);
+	item = spool_log_recovered(history.log);
+	assert_non_null(item);
+	assert_true(spool_item_queue_id(item) == first);
+	assert_true(spool_item_recipient_done(item, 0));
+	assert_true(spool_item_held(item));
+	spool_item_release(item);
+	end(sim);
+}
+
+static void what_is_known_of_a_mail_is_copied_with_it_over_a_segments_end(void **state)
+{
+	(void)state;
+	for (size_t octets = 1; octets < 16000; octets += 24)
+		copy_forward_and_crash(octets);
+}
+
 static uint64_t reserve_all(struct spool_log *log, uint64_t octets)
 {
 	uint64_t n = 0;
@@ -643,6 +693,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mail_of_a_log_that_was_empty_for_two_starts_survives_a_crash),
 		cmocka_unit_test(shelves_and_the_relay_s_mark_come_back_without_a_snapshot),
+		cmocka_unit_test(what_is_known_of_a_mail_is_copied_with_it_over_a_segments_end),
 		cmocka_unit_test(mails_in_real_files_come_back_after_a_restart),
 		cmocka_unit_test(a_second_process_is_kept_out),
 		cmocka_unit_test(a_spool_can_be_read_while_its_daemon_runs_and_when_it_does_not),

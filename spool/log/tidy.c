@@ -109,10 +109,18 @@ static int copy_mail(struct spool_log *log, struct spool_item *item)
 	spool_view_close(&view);
 	if (r != 0)
 		return r;
-	r = commit_move(log, item, &place.commit, place.extents);
+	/*
+	 * The notes may come to lie in the next segment, and what is in this one be durable first.
+	 * So it moves last: until then the segment stays that says the same.
+	 */
+	r = copy_notes(log, item);
+	if (r == 0 && place.commit.segment->failed)
+		r = -EIO;
+	if (r == 0)
+		r = commit_move(log, item, &place.commit, place.extents);
 	if (r != 0)
 		item_extents_free(place.extents);
-	return r == 0 ? copy_notes(log, item) : r;
+	return r;
 }
 
 void tidy_copy_forward(struct spool_log *log)
