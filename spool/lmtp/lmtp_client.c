@@ -170,10 +170,14 @@ void lmtp_client_finish(struct lmtp_client *c)
 
 /* --- the end of a connection ----------------------------------------------------------------- */
 
-/* A mail that the server has not said a word to is none the worse, if all of it cannot be there. */
+/*
+ * A mail that the server has not said a word to is none the worse, if all of it cannot be there;
+ * but for the one that has ended the connection itself.
+ */
 static bool is_untried(const struct lmtp_client *c, const struct lmtp_mail *mail)
 {
-	return !mail->content_sent && (mail != c->head || c->rx == LMTP_RX_RSET);
+	return !mail->content_sent && mail->recipients[0].result.outcome == LMTP_PENDING &&
+	       (mail != c->head || c->rx == LMTP_RX_RSET);
 }
 
 void lmtp_client_fail(struct lmtp_client *c, const char *why)

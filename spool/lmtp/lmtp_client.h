@@ -70,7 +70,7 @@ struct lmtp_mail {
 	int (*more)(struct lmtp_mail *mail);
 	struct lmtp_recipient *recipients; /* at least one */
 	unsigned n_recipients;
-	/* Over without a word from the server to it, and none of it delivered: send it again. */
+	/* Over by no fault of its own, without a word from the server to it: send it again. */
 	bool untried;
 	/* The client's. */
 	struct lmtp_mail *next;

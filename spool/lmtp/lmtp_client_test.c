@@ -572,6 +572,36 @@ static void content_comes_in_pieces_where_it_is_not_at_hand(void **state)
 	}
 }
 
+static void a_mail_whose_content_is_lost_behind_others_counts_as_tried(void **state)
+{
+	static struct following f;
+	struct lmtp_recipient to = {.address = BYTES("r@x")};
+	struct pieces p = {.mail = {.reverse_path = BYTES("a@b"),
+				   .recipients = &to,
+				   .n_recipients = 1,
+				   .more = next_piece,
+				   .more_octets = 7,
+				   .parts = &p.part,
+				   .n_parts = 1},
+		.part = BYTES("a\r\n")};
+
+	(void)state;
+	follow(&f, 1, 4096);
+	lmtp_client_send(&f.s.c, &p.mail, 0);
+	f.mails[1] = f.mails[0];
+	f.mails[1].recipients = f.to[1];
+	lmtp_client_send(&f.s.c, &f.mails[1], 0);
+	pull(&f.s, 4096);
+	assert_int_equal(f.s.c.state, LMTP_FAILED);
+	assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[0]);
+	assert_ptr_equal(lmtp_client_over(&f.s.c), &p.mail);
+	assert_false(p.mail.untried);
+	assert_int_equal(to.result.outcome, LMTP_TEMPORARY);
+	assert_false(to.result.unsure);
+	assert_ptr_equal(lmtp_client_over(&f.s.c), &f.mails[1]);
+	assert_true(f.mails[1].untried);
+}
+
 static void an_address_cannot_smuggle_a_command(void **state)
 {
 	struct lmtp_recipient to = {.address = BYTES("r@x>\r\nRCPT TO:<evil@x")};
@@ -611,6 +641,7 @@ int main(void)
 		cmocka_unit_test(content_that_no_recipient_was_taken_for_gets_one_reply),
 		cmocka_unit_test(what_was_not_sent_whole_when_the_connection_ends_is_untried),
 		cmocka_unit_test(content_comes_in_pieces_where_it_is_not_at_hand),
+		cmocka_unit_test(a_mail_whose_content_is_lost_behind_others_counts_as_tried),
 		cmocka_unit_test(an_address_cannot_smuggle_a_command),
 		cmocka_unit_test(endless_replies_are_cut_off),
 	};

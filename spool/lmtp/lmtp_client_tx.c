@@ -193,6 +193,17 @@ static bool parts_sound(struct lmtp_client *c)
 	return by_bdat(c) || c->more_left || !c->cr;
 }
 
+/*
+ * False. It is this mail's own doing: untried, it would be sent again at once, and take others
+ * along each time.
+ */
+static bool content_lost(struct lmtp_client *c, const char *why)
+{
+	lmtp_client_settle(c->sending, LMTP_TEMPORARY, why);
+	lmtp_client_fail(c, why);
+	return false;
+}
+
 static bool load_more(struct lmtp_client *c)
 {
 	if (c->more_left == c->sending->more_octets)
@@ -200,14 +211,10 @@ static bool load_more(struct lmtp_client *c)
 			if (c->sending->parts[p].len)
 				c->cr = c->sending->parts[p].data[c->sending->parts[p].len - 1] ==
 					'\r';
-	if (c->sending->more(c->sending) != 0) {
-		lmtp_client_fail(c, "451 4.3.0 the spool cannot be read");
-		return false;
-	}
-	if (!parts_sound(c)) {
-		lmtp_client_fail(c, "451 4.3.0 the spool does not hold what it should");
-		return false;
-	}
+	if (c->sending->more(c->sending) != 0)
+		return content_lost(c, "451 4.3.0 the spool cannot be read");
+	if (!parts_sound(c))
+		return content_lost(c, "451 4.3.0 the spool does not hold what it should");
 	c->part = 0;
 	c->part_at = 0;
 	return true;
