@@ -419,6 +419,9 @@ static int load_snapshot(struct spool_log *log, struct text *why)
 
 	if (r == -ENOENT)
 		return 0;
+	/* As with segments: lack of memory or descriptors says nothing about it. */
+	if (r != 0 && r != -EIO && r != -EFBIG)
+		return r;
 	if (r == 0)
 		r = snapshot_open(bytes_of(b.data, b.len), &head, &items);
 	if (r != 0) {
