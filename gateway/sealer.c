@@ -38,11 +38,12 @@ static void seal(struct sealer_thread *sealer, struct mail *mail)
 	struct text text;
 
 	text_init(&text, mail->seal_room, arc_seal_room(mail->seal) + prepend->len);
-	if (arc_seal_sign(&sealer->key, mail->seal, &text)) {
+	int error = arc_seal_sign(&sealer->key, mail->seal, &text);
+	text_put(&text, *prepend);
+	if (error || text.overflow) {
 		counter_inc(&sealer->counters.v[SEALER_FAILED]);
 		return;
 	}
-	text_put(&text, *prepend);
 	*prepend = text_bytes(&text);
 	counter_inc(&sealer->counters.v[SEALER_SEALED]);
 }
