@@ -1,8 +1,7 @@
 #include "auth/trace_format.h"
 
 #include "auth/dns/dns.h"
-
-#include <stdio.h>
+#include "base/json_text.h"
 
 struct kind {
 	const char *word, *text, *fields;
@@ -75,24 +74,6 @@ static struct bytes address_text(struct bytes octets, char room[IP_ADDR_TEXT_MAX
 	return bytes_of(room, ip_addr_format(&addr, room));
 }
 
-/* Octets of a well-formed sequence of UTF-8 at the front (RFC 3629), or 0. */
-static size_t utf8_len(struct bytes b)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = b.data[0] >= 0xf0 ? 4 : b.data[0] >= 0xe0 ? 3 : 2;
-	uint32_t value = b.data[0] & (0x7fu >> len);
-
-	if (b.data[0] < 0xc2 || b.data[0] > 0xf4 || b.len < len)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((b.data[i] & 0xc0) != 0x80)
-			return 0;
-		value = value << 6 | (b.data[i] & 0x3f);
-	}
-	return value < least[len] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000) ? 0
-											     : len;
-}
-
 /* One line of text: what is not printable ASCII becomes \xNN. */
 static void put_clean(struct text *out, struct bytes value)
 {
@@ -104,30 +85,6 @@ static void put_clean(struct text *out, struct bytes value)
 		else
 			text_printf(out, "\\x%02x", (unsigned)c);
 	}
-}
-
-void trace_format_json_string(struct bytes value, struct text *out)
-{
-	text_putc(out, '"');
-	for (size_t taken; value.len > 0; value = bytes_from(value, taken)) {
-		int c = value.data[0];
-
-		taken = 1;
-		if (c == '"' || c == '\\') {
-			text_putc(out, '\\');
-			text_putc(out, (char)c);
-		} else if (c < ' ' || c == 0x7f) {
-			text_printf(out, "\\u%04x", (unsigned)c);
-		} else if (c < 0x80) {
-			text_putc(out, (char)c);
-		} else if ((taken = utf8_len(value)) > 0) {
-			text_put(out, bytes_slice(value, 0, taken));
-		} else {
-			taken = 1;
-			text_put(out, BYTES("\xef\xbf\xbd"));
-		}
-	}
-	text_putc(out, '"');
 }
 
 /* --- the records of an answer ------------------------------------------------------------------
@@ -165,7 +122,7 @@ static void put_records_json(struct text *out, struct bytes type, struct cursor 
 		first = false) {
 		if (!first)
 			text_putc(out, ',');
-		trace_format_json_string(record_text(type, record, room), out);
+		json_text_put(out, record_text(type, record, room));
 	}
 	text_putc(out, ']');
 }
@@ -296,8 +253,8 @@ static void put_field_json(struct text *out, const struct field *field)
 	if (field->type == 'n')
 		text_printf(out, "%llu", (unsigned long long)field->number);
 	else
-		trace_format_json_string(
-			is_address(field) ? address_text(field->octets, room) : field->octets, out);
+		json_text_put(
+			out, is_address(field) ? address_text(field->octets, room) : field->octets);
 }
 
 static void put_event_json(
@@ -319,9 +276,9 @@ static void put_event_json(
 	}
 	if (event->kind == TRACE_ANSWER && question < QUESTIONS_MAX) {
 		text_put(out, BYTES(",\"type\":"));
-		trace_format_json_string(questions->at[question].type, out);
+		json_text_put(out, questions->at[question].type);
 		text_put(out, BYTES(",\"name\":"));
-		trace_format_json_string(questions->at[question].name, out);
+		json_text_put(out, questions->at[question].name);
 		put_records_json(out, questions->at[question].type, &event->fields);
 	}
 	text_putc(out, '}');
@@ -337,7 +294,7 @@ void trace_format_json(struct bytes record, struct text *out)
 	text_putc(out, '[');
 	if (!trace_open(record, &events)) {
 		text_put(out, BYTES("{\"event\":\"note\",\"text\":"));
-		trace_format_json_string(record, out);
+		json_text_put(out, record);
 		text_put(out, BYTES("}]"));
 		return;
 	}

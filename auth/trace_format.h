@@ -8,11 +8,9 @@
 #define TRACE_WORDS_MAX 131072
 
 /*
- * One event a line, `+MICROSECONDS what`, ended by LF; nothing but printable ASCII and UTF-8 comes
- * out. A record of text comes out line by line.
+ * One event a line, `+MICROSECONDS what`, ended by LF; nothing but printable ASCII comes out. A
+ * record of text comes out line by line.
  */
 void trace_format_text(struct bytes record, struct text *out);
 /* A JSON array of the events: [{"at_us":12,"event":"ask","question":0,...},...]. */
 void trace_format_json(struct bytes record, struct text *out);
-/* A JSON string; octets that are no UTF-8 become U+FFFD. */
-void trace_format_json_string(struct bytes value, struct text *out);

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/json_text.h"
 #include "base/log.h"
 
 /* LOG_MAIL of syslog. */
@@ -81,17 +82,6 @@ void log_sink_text(void *ctx, const struct log_record *record)
 	log_out_put(ctx, text_bytes(&line));
 }
 
-static void put_json_string(struct text *out, struct bytes value)
-{
-	text_putc(out, '"');
-	for (size_t i = 0; i < value.len; i++) {
-		if (value.data[i] == '"' || value.data[i] == '\\')
-			text_putc(out, '\\');
-		text_putc(out, (char)value.data[i]);
-	}
-	text_putc(out, '"');
-}
-
 static bool is_key_char(int c)
 {
 	return ascii_is_alnum(c) || c == '_' || c == '-' || c == '.';
@@ -144,7 +134,7 @@ static void put_words(struct text *out, struct bytes body)
 	if (words.len == 0)
 		return;
 	text_put(out, BYTES(",\"message\":"));
-	put_json_string(out, text_bytes(&words));
+	json_text_put(out, text_bytes(&words));
 }
 
 void log_format_json(const struct log_record *record, struct text *out)
@@ -158,15 +148,15 @@ void log_format_json(const struct log_record *record, struct text *out)
 	log_put_time(out, record->unix_us);
 	text_printf(out, "\",\"severity\":\"%s\",\"qid\":",
 		log_severity_name((enum log_severity)record->severity));
-	put_json_string(out, bytes_slice(line, 0, record->qid_len));
+	json_text_put(out, bytes_slice(line, 0, record->qid_len));
 	put_words(out, body);
 	while (next_token(&c, &key, &value)) {
 		if (key.len == 0)
 			continue;
 		text_putc(out, ',');
-		put_json_string(out, key);
+		json_text_put(out, key);
 		text_putc(out, ':');
-		put_json_string(out, value);
+		json_text_put(out, value);
 	}
 	text_putc(out, '}');
 }

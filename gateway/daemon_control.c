@@ -1,6 +1,7 @@
 #include "gateway/daemon_control.h"
 
 #include "auth/trace_format.h"
+#include "base/json_text.h"
 #include "gateway/daemon_priv.h"
 
 #include <errno.h>
@@ -145,7 +146,7 @@ static void print_json_string(FILE *out, const char *text)
 	struct text string;
 
 	text_init(&string, buffer, sizeof(buffer));
-	trace_format_json_string(bytes_str(text), &string);
+	json_text_put(&string, bytes_str(text));
 	fwrite(buffer, 1, string.len, out);
 }
 

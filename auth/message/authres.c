@@ -1,5 +1,7 @@
 #include "auth/message/authres.h"
 
+#include "base/utf8.h"
+
 #define FOLD_COLUMN  78
 #define INDENT_WIDTH 8 /* a tab */
 #define FOLD         "\r\n\t"
@@ -72,31 +74,10 @@ static bool is_address(struct bytes value)
 					  bytes_find_bytes(local, BYTES("=?")) == BYTES_NPOS));
 }
 
-/*
- * Octets of a UTF-8 sequence from U+00A0 on at the front of `b` (RFC 3629 §4), or 0. The controls
- * below that, surrogates and overlong forms are none.
- */
-static size_t utf8_sequence(struct bytes b)
+/* U+0080 to U+009F */
+static bool is_c1_control(struct bytes sequence)
 {
-	uint32_t value, least;
-	size_t len;
-
-	if (b.data[0] >= 0xf0 && b.data[0] < 0xf5)
-		len = 4, value = b.data[0] & 7, least = 0x10000;
-	else if (b.data[0] >= 0xe0 && b.data[0] < 0xf0)
-		len = 3, value = b.data[0] & 15, least = 0x800;
-	else if (b.data[0] >= 0xc2 && b.data[0] < 0xe0)
-		len = 2, value = b.data[0] & 31, least = 0xa0;
-	else
-		return 0;
-	if (b.len < len)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((b.data[i] & 0xc0) != 0x80)
-			return 0;
-		value = value << 6 | (b.data[i] & 63);
-	}
-	return value < least || value > 0x10ffff || (value >= 0xd800 && value < 0xe000) ? 0 : len;
+	return sequence.data[0] == 0xc2 && sequence.data[1] < 0xa0;
 }
 
 /* Octets that go together: one of ASCII, or one sequence of UTF-8. What may not pass becomes '?'.
@@ -107,9 +88,9 @@ static struct bytes next_safe(struct bytes *rest, size_t *taken)
 	if (rest->data[0] < 0x80)
 		return rest->data[0] >= ' ' && rest->data[0] != 0x7f ? bytes_slice(*rest, 0, 1)
 								     : BYTES("?");
-	size_t len = utf8_sequence(*rest);
+	size_t len = utf8_len(*rest);
 
-	if (len == 0)
+	if (len == 0 || is_c1_control(*rest))
 		return BYTES("?");
 	*taken = len;
 	return bytes_slice(*rest, 0, len);
