@@ -203,6 +203,24 @@ static void what_some_take_for_a_field_resembles_it(void **state)
 	}
 }
 
+/* Of the size that a header section may have: what is read again from each octet never ends. */
+static void a_field_of_bare_line_ends_is_looked_through_once(void **state)
+{
+	static uint8_t raw[256 * 1024];
+	static const char ends[] = {'\r', '\n', '\0'};
+	struct field field;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends); i++) {
+		memset(raw, ends[i], sizeof(raw));
+		memcpy(raw, "X:", 2);
+		field_from_raw(&field, bytes_of(raw, sizeof(raw)));
+		assert_false(field_resembles(&field, BYTES("From")));
+		memcpy(raw + sizeof(raw) - 5, "From:", 5);
+		assert_true(field_resembles(&field, BYTES("From")));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +234,7 @@ int main(void)
 		cmocka_unit_test(the_section_is_every_octet_before_the_empty_line),
 		cmocka_unit_test(names_compare_in_any_case),
 		cmocka_unit_test(what_some_take_for_a_field_resembles_it),
+		cmocka_unit_test(a_field_of_bare_line_ends_is_looked_through_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
