@@ -15,8 +15,8 @@
 /*
  * Kind, word, how it is told, and its fields. In the text `%` stands for the next field, `#` passes
  * one over, and what stands in braces is left out where its field is empty or 0. Fields are n
- * (number), s (octets) or i (16 octets of an address); the last of ANSWER, its records, is told
- * apart.
+ * (number), s (octets) or i (16 octets of an address); ANSWER, which has records behind them, is
+ * told apart.
  */
 #define TRACE_KINDS(X)                                                                             \
 	X(CLIENT, "client", "client [%] helo %", "address:i helo:s")                               \
@@ -25,7 +25,7 @@
 	X(MORE_TO, "more_to", "and to % more", "recipients:n")                                     \
 	X(CONTENT, "content", "% octets of content", "octets:n")                                   \
 	X(ASK, "ask", "ask #% %", "question:n type:s name:s")                                      \
-	X(ANSWER, "answer", "answer #%{ (DNSSEC)}#", "question:n outcome:s secure:n ttl_s:n")      \
+	X(ANSWER, "answer", "", "question:n outcome:s secure:n ttl_s:n")                           \
 	X(HEADER, "header_complete", "header complete", "")                                        \
 	X(HASHED, "dkim_hashed", "dkim hashed %.%", "selector:s domain:s")                         \
 	X(DKIM, "dkim_verified", "dkim verified %.%: %{ (%)}{, % keys side by side}",              \

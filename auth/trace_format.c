@@ -142,10 +142,8 @@ static void put_value(struct text *out, const struct field *field)
 		put_clean(out, field->octets);
 }
 
-/*
- * A stretch of the kind's text; in braces it is left out where its field says nothing: "(DNSSEC)"
- * where `secure` is 0, ", for %" without a reason.
- */
+/* A stretch of the kind's text; in braces it is left out where its field says nothing: ", for %"
+ * without a reason. */
 static void put_stretch(struct text *out, struct bytes text, bool in_braces, struct bytes *list,
 	struct cursor *fields)
 {

@@ -107,7 +107,6 @@ void crypto_cancel_pubkey(struct crypto_queue *queue, struct pubkey_job *job);
  * this CPU has. Tests and measurements may ask for another, before there is any key; false where
  * the CPU lacks it.
  */
-const char *crypto_rsa_path(void);
 bool crypto_rsa_use(const char *path);
 
 /* --- the queue ------------------------------------------------------------------------------- */

@@ -36,11 +36,6 @@ __attribute__((constructor(102))) static void rsa_batch_choose(void)
 	kernel = path->kernel;
 }
 
-const char *crypto_rsa_path(void)
-{
-	return kernel->name;
-}
-
 bool crypto_rsa_use(const char *name)
 {
 	for (size_t i = 0; i < N_PATHS; i++)
