@@ -34,57 +34,100 @@ static bool answer_matches(
 	return false;
 }
 
-/* The counted terms; `target` is a name, or was no name (data NULL). */
-static void begin_term(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
+static void begin_all(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
 {
-	enum spf_asked asked = SPF_NOT_A_NAME;
+	(void)term, (void)target;
+	spf_eval_decide(eval, true);
+}
 
-	if (term->mechanism == SPF_INCLUDE) {
-		if (target.data)
-			spf_eval_enter(eval, target, false);
-		else
-			spf_eval_permerror(eval, "include of what is no domain name");
-		return;
-	}
-	if (target.data) {
-		switch (term->mechanism) {
-		case SPF_A:
-			asked = spf_ask_one(eval, SPF_WAIT_ADDRESS, spf_ask_address_type(eval),
-				DNS_USE_RAW, target);
-			break;
-		case SPF_EXISTS:
-			asked = spf_ask_one(eval, SPF_WAIT_EXISTS, DNS_A, DNS_USE_RAW, target);
-			break;
-		case SPF_MX:
-			asked = spf_ask_one(eval, SPF_WAIT_MX, DNS_MX, DNS_USE_RAW, target);
-			break;
-		case SPF_PTR:
-			if (!eval->ptr_void || !spf_ask_over_void_limit(eval))
-				spf_eval_decide(eval, spf_ptr_matches(eval, target));
-			return;
-		}
-	}
-	if (asked == SPF_NOT_A_NAME)
+static void begin_ip4(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
+{
+	bool v4 = ip_addr_is_v4(&eval->input.client);
+
+	(void)target;
+	spf_eval_decide(eval, v4 && in_network(eval, term, &term->net));
+}
+
+static void begin_ip6(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
+{
+	bool v4 = ip_addr_is_v4(&eval->input.client);
+
+	(void)target;
+	spf_eval_decide(eval, !v4 && in_network(eval, term, &term->net));
+}
+
+static void begin_include(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
+{
+	(void)term;
+	if (target.data)
+		spf_eval_enter(eval, target, false);
+	else
+		spf_eval_permerror(eval, "include of what is no domain name");
+}
+
+static void ask(struct spf_eval *eval, enum spf_wait wait, enum dns_type type, struct bytes target)
+{
+	if (!target.data || spf_ask_one(eval, wait, type, DNS_USE_RAW, target) == SPF_NOT_A_NAME)
 		spf_eval_decide(eval, false);
 }
+
+static void begin_a(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
+{
+	(void)term;
+	ask(eval, SPF_WAIT_ADDRESS, spf_ask_address_type(eval), target);
+}
+
+static void begin_exists(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
+{
+	(void)term;
+	ask(eval, SPF_WAIT_EXISTS, DNS_A, target);
+}
+
+static void begin_mx(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
+{
+	(void)term;
+	ask(eval, SPF_WAIT_MX, DNS_MX, target);
+}
+
+static void begin_ptr(struct spf_eval *eval, const struct spf_term *term, struct bytes target)
+{
+	(void)term;
+	if (!target.data)
+		spf_eval_decide(eval, false);
+	else if (!eval->ptr_void || !spf_ask_over_void_limit(eval))
+		spf_eval_decide(eval, spf_ptr_matches(eval, target));
+}
+
+/* A term that asks is counted (§4.6.4), and its `target` is a name, or was no name (data NULL). */
+static const struct {
+	bool asks;
+	void (*begin)(struct spf_eval *eval, const struct spf_term *term, struct bytes target);
+} mechanisms[SPF_MECHANISM_COUNT] = {
+	[SPF_ALL] = {false, begin_all},
+	[SPF_INCLUDE] = {true, begin_include},
+	[SPF_A] = {true, begin_a},
+	[SPF_MX] = {true, begin_mx},
+	[SPF_PTR] = {true, begin_ptr},
+	[SPF_IP4] = {false, begin_ip4},
+	[SPF_IP6] = {false, begin_ip6},
+	[SPF_EXISTS] = {true, begin_exists},
+};
 
 void spf_mech_step(struct spf_eval *eval, struct spf_frame *frame)
 {
 	const struct spf_term *term = &frame->record->terms[frame->term];
-	bool v4 = ip_addr_is_v4(&eval->input.client);
+	struct bytes target = {NULL, 0};
 	char room[DNS_NAME_MAX + 2];
 	struct text name;
 
-	switch (term->mechanism) {
-	case SPF_ALL: spf_eval_decide(eval, true); return;
-	case SPF_IP4: spf_eval_decide(eval, v4 && in_network(eval, term, &term->net)); return;
-	case SPF_IP6: spf_eval_decide(eval, !v4 && in_network(eval, term, &term->net)); return;
+	if (mechanisms[term->mechanism].asks) {
+		if (!spf_ask_may(eval, term->domain_spec, term->mechanism == SPF_PTR))
+			return;
+		text_init(&name, room, sizeof(room));
+		if (spf_target_name(eval, frame->domain, term->domain_spec, &name))
+			target = text_bytes(&name);
 	}
-	if (!spf_ask_may(eval, term->domain_spec, term->mechanism == SPF_PTR))
-		return;
-	text_init(&name, room, sizeof(room));
-	bool is_name = spf_target_name(eval, frame->domain, term->domain_spec, &name);
-	begin_term(eval, term, is_name ? text_bytes(&name) : (struct bytes){NULL, 0});
+	mechanisms[term->mechanism].begin(eval, term, target);
 }
 
 void spf_mech_on_address(struct spf_eval *eval, const struct dns_answer *answer)
