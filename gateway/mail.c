@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Blocks of WORKER_MAIL_BLOCK for one mail: eight are what the largest envelope takes that a session
- * gathers, the others for ranges, fields, trace and seal. */
+/* Blocks of WORKER_MAIL_BLOCK for one mail: eight are what the largest envelope takes that a
+ * session gathers, the others for ranges, fields, trace and seal. */
 #define MAIL_BLOCKS_MAX 12
 
 /* --- life and death -----------------------------------------------------------------------------
