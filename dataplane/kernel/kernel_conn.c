@@ -98,9 +98,7 @@ bool kernel_conn_accept(struct kernel_port *port, int listener)
 	return true;
 }
 
-/* --- receiving
- * -------------------------------------------------------------------------------------
- */
+/* --- receiving --- */
 
 void kernel_conn_discard(struct kernel_conn *conn)
 {
@@ -166,9 +164,7 @@ void kernel_consume(struct kernel_conn *conn, uint32_t n)
 		kernel_conn_receive(conn);
 }
 
-/* --- sending and closing
- * ---------------------------------------------------------------------------
- */
+/* --- sending and closing --- */
 
 uint32_t kernel_send(struct kernel_conn *conn, struct bytes bytes)
 {

@@ -86,7 +86,7 @@ int tcp_listen(struct tcp_stack *stack, uint16_t port, uint32_t receive_window);
 /* Take no new connections on a port; those open go on. */
 void tcp_unlisten(struct tcp_stack *stack, uint16_t port);
 /* Start an active open; the outcome comes as OPENED or FAILED. 0, -ENOMEM, -EADDRNOTAVAIL (no port
- * or address of ours), -EINVAL (port 0), or what net_can_open() says. */
+ * left), -EINVAL (port 0), or what net_can_open() says. */
 int tcp_connect(struct tcp_stack *stack, const struct ip_addr *peer, uint16_t port,
 	uint32_t receive_window, uint64_t now_us, struct tcp_conn **out);
 /* The same from one of our addresses, which the caller chose. */
