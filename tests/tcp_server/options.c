@@ -16,7 +16,7 @@ static const char usage[] =
 	"  --device DEVICE          as in the gateway's configuration, e.g. tap:NAME, "
 	"af_packet:IF\n"
 	"  --control SOCKET         where commands are taken\n"
-	"  --address ADDRESS/LENGTH of the server, up to 8\n"
+	"  --address ADDRESS/LENGTH of the server, up to 32\n"
 	"  --gateway ADDRESS        for what is not on link; one a family\n"
 	"  --half-open N            handshakes kept before SYN cookies answer (default 256)\n"
 	"  --keepalive SECONDS      0: none (default)\n"
