@@ -12,7 +12,12 @@
     gateway   posternd under test: configuration, start, stop
     lab       all of it together: the topology that `tests/lab up` makes
     smtp      an SMTP client that can misbehave
+    ip        IPv4, IPv6, ICMP, ARP and NDP by hand
     packets   TCP segments by hand, from an address that no kernel has
     tcp_server  our TCP, and the kernel's, under the commands of docs/tcp-server.md
+    scripts   one connection of a raw peer, for either of the two
+    results   a strict reader of Authentication-Results
+    seal      messages sealed and signed by our own tool
+    trouble_dns  a name server that gives trouble
     tap       test results (Test Anything Protocol)
 """

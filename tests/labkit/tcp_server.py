@@ -294,7 +294,6 @@ class Kernel:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
 
-
     def state(self, number):
         return STATES[self.sockets[number].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]]
 
