@@ -205,8 +205,9 @@ def shut_window_of_ours_opens_again(w, octets, ours_opens):
     sock, number = w.pair(ours_opens)
     w.server.call("window", number, 20000)
     with meanwhile(say, sock, octets):
-        unread, before = -1, -2
-        while unread != before:
+        unread, before = 0, -1
+        deadline = time.monotonic() + PATIENCE_S
+        while (unread != before or unread == 0) and time.monotonic() < deadline:
             before = unread
             time.sleep(0.3)
             unread = int(w.server.call("state", number).split()[2])
