@@ -17,13 +17,6 @@ def postern(here, *words, check=True):
     return here.gateway.tool(words[0], "-c", here.gateway.config, *words[1:], check=check)
 
 
-def counter(here, name):
-    for line in postern(here, "stats", "-a").splitlines():
-        if line.split()[:1] == [name]:
-            return int(line.split()[1])
-    raise proc.LabError(f"there is no counter {name}", "see postern stats -a")
-
-
 def greets(connect):
     """Whether a new connection gets a greeting; one that is not answered at all does not."""
     try:
@@ -62,7 +55,7 @@ def on_the_device(t, here):
         except (OSError, smtp.Closed):
             t.ok(True, "its open connection is cut when it is denied")
     t.ok(not greets(listed), "a new one gets no answer")
-    t.ok(counter(here, "net_denied") > 0, "its packets are counted")
+    t.ok(here.gateway.stats()["net_denied"] > 0, "its packets are counted")
     t.ok(greets(other), "another client is still greeted")
     t.ok("0% packet loss" in here.run("ping", "-c", "1", "-W", "3", senders.GATEWAY_IP),
          "ping is answered still")
@@ -92,7 +85,7 @@ def on_the_kernels_listener(t, here, port):
     t.ok(greets(from_here(port)), "a sender on this machine is greeted")
     postern(here, "deny", LOCAL, "--for", "1h")
     t.ok(not greets(from_here(port)), "denied, it is refused")
-    t.ok(counter(here, "smtp_denied") > 0, "and counted")
+    t.ok(here.gateway.stats()["smtp_denied"] > 0, "and counted")
     postern(here, "deny", "--remove", LOCAL)
     t.ok(greets(from_here(port)), "removed, it is greeted again")
 

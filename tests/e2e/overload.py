@@ -17,13 +17,6 @@ LIMITS = {"connections": SESSIONS, "half_open": HALF_OPEN, "client_connections_c
 IDLE_S = 1.2  # longer than what anybody is allowed (SHED_IDLE_US)
 
 
-def counter(here, name):
-    for line in here.gateway.tool("stats", "-c", here.gateway.config, "-a").splitlines():
-        if line.split()[:1] == [name]:
-            return int(line.split()[1])
-    raise LabError(f"there is no counter {name}", "see postern stats -a")
-
-
 def met(here, stack):
     peer = stack.enter_context(here.connect())
     return peer, peer.reply().code
@@ -42,8 +35,8 @@ def idle_make_room(t, here, stack):
     t.equal(code, 220, "a newcomer is greeted where all sessions are taken")
     t.equal(crowd[1].reply().code, 421, "and the one that was idle longest is closed with 421")
     t.equal(crowd[0].command("NOOP").code, 250, "one that has just said something is not")
-    t.equal(counter(here, "smtp_shed"), 1, "which is counted")
-    t.equal(counter(here, "tcp_drop_connections_full"), 0, "no SYN was ignored")
+    t.equal(here.gateway.stats()["smtp_shed"], 1, "which is counted")
+    t.equal(here.gateway.stats()["tcp_drop_connections_full"], 0, "no SYN was ignored")
     return [crowd[0], *crowd[2:], newcomer]
 
 
@@ -53,7 +46,8 @@ def newcomers_are_told(t, here, stack, crowd):
         peer.command("MAIL FROM:<a@plain.example>")
     _, code = met(here, stack)
     t.equal(code, 421, "with everybody in a transaction the newcomer is told so")
-    t.equal((counter(here, "smtp_sessions_full"), counter(here, "smtp_shed")), (1, 1), "which is counted")
+    stats = here.gateway.stats()
+    t.equal((stats["smtp_sessions_full"], stats["smtp_shed"]), (1, 1), "which is counted")
     t.equal(crowd[3].command("RCPT TO:<alice@lab.example>").code, 250, "transactions go on")
 
 
@@ -69,7 +63,7 @@ def syns_are_ignored(t, here, stack):
         if peer.reply().code != 421:
             raise LabError("a newcomer was not refused", "all sessions are in a transaction")
     t.ok(ignored, "at last connections are not answered at all")
-    t.ok(counter(here, "tcp_drop_connections_full") > 0, "which is counted")
+    t.ok(here.gateway.stats()["tcp_drop_connections_full"] > 0, "which is counted")
 
 
 def room_comes_back(t, here):

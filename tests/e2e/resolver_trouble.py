@@ -6,7 +6,6 @@ answer mail is taken again soon after the name server is back."""
 import argparse
 import asyncio
 import os
-import re
 import sys
 import time
 
@@ -103,11 +102,6 @@ def until_right(here, domain, listed):
         time.sleep(0.2)
 
 
-def counter(here, name):
-    stats = here.gateway.tool("stats", "-a", "-c", here.gateway.config)
-    return sum(int(value) for value in re.findall(rf"^\s*{name}\s+(\d+)", stats, re.M))
-
-
 def judge(t, wanted, replies):
     """No false verdict; those of which nothing can be known are put off. Returns the (domain, listed)
     that were put off though they could be answered."""
@@ -179,9 +173,9 @@ def main():
             under_load(t, here)
             when_all_is_silent(t, here, server)
             when_well_again(t, here, server)
-            t.equal((counter(here, "resolver_known"), counter(here, "resolver_open")), (0, 0),
-                    "and no question is left behind")
-            t.equal(counter(here, "resolver_full"), 0, "none was refused for want of room")
+            stats = here.gateway.stats()
+            t.equal((stats["resolver_known"], stats["resolver_open"]), (0, 0), "and no question is left behind")
+            t.equal(stats["resolver_full"], 0, "none was refused for want of room")
 
 
 if __name__ == "__main__":

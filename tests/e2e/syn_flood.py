@@ -26,18 +26,6 @@ GROWTH_KB = 16 << 10
 RATE = 20000
 
 
-def counters(here):
-    """Every counter of the daemon; those that are 0 too."""
-    lines = (line.split() for line in here.gateway.tool("stats", "-a", "-c", here.gateway.config).splitlines())
-    return {words[0]: int(words[1]) for words in lines if len(words) == 2}
-
-
-def memory_kb(here):
-    with open(f"/proc/{here.gateway.process.pid}/status", encoding="ascii") as f:
-        fields = dict(line.split(":", 1) for line in f)
-    return sum(int(fields[name].split()[0]) for name in ("VmRSS", "HugetlbPages"))
-
-
 def flood(here, rate, seconds):
     """Only SYNs: the load generator without a connection of its own."""
     return subprocess.Popen(
@@ -64,7 +52,7 @@ def calm_again(here):
     time.sleep(0.25)
     with here.connect() as peer:
         peer.hello()
-    return counters(here)["tcp_cookies_released"] > 0
+    return here.gateway.stats()["tcp_cookies_released"] > 0
 
 
 def main():
@@ -80,17 +68,17 @@ def main():
         t.note(f"seed {seed}")
         mails = load.Mails(seed, 20000)
         t.equal(send_mails(here, mails, args.connections, each), [], "mails get through before the flood")
-        before, memory = counters(here), memory_kb(here)
+        before, memory = here.gateway.stats(), here.gateway.memory_kb()
         t.equal(before["tcp_cookies_sent"], 0, "without a flood no cookie is sent")
 
         flooding = flood(here, args.rate, LIMIT_S)
         try:
-            wait_until(lambda: counters(here)["tcp_cookies_sent"] > args.rate, 30, "cookies are sent")
+            wait_until(lambda: here.gateway.stats()["tcp_cookies_sent"] > args.rate, 30, "cookies are sent")
             began = time.monotonic()
             t.equal(send_mails(here, mails, args.connections, each), [], "no connection breaks under the flood")
             took = time.monotonic() - began
             t.ok(flooding.poll() is None, "the flood went on all the while")
-            during, grown = counters(here), memory_kb(here) - memory
+            during, grown = here.gateway.stats(), here.gateway.memory_kb() - memory
         finally:
             flooding.terminate()
             flooding.wait()
@@ -105,11 +93,11 @@ def main():
         # The addresses come to life, and reset what was opened in their name.
         here.run("ip", "route", "add", "local", FLOOD_FROM, "dev", "lo")
         wait_until(lambda: calm_again(here), 90, "cookies end")
-        after = counters(here)
+        after = here.gateway.stats()
         t.equal(after["tcp_cookies_released"], after["tcp_cookies_engaged"], "cookies end after the flood")
         sent = after["tcp_cookies_sent"]
         t.equal(send_mails(here, mails, 1, 1), [], "mail gets through after it")
-        t.equal(counters(here)["tcp_cookies_sent"], sent, "without a cookie")
+        t.equal(here.gateway.stats()["tcp_cookies_sent"], sent, "without a cookie")
 
         here.dovecot.wait_for(len(mails.accepted), "alice", 120)
         outcome = mails.compare(here.dovecot.messages("alice"))

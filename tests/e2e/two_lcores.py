@@ -77,11 +77,6 @@ def send(where, under):
     return result.get("accepted"), result.get("errors", done.stderr)
 
 
-def passed(here):
-    said = here.gateway.tool("stats", "-a", "-c", here.gateway.config)
-    return {words[0]: int(words[1]) for words in map(str.split, said.splitlines()) if len(words) == 2}
-
-
 def start(here, wires):
     settings = here.settings()
     settings["lcores"] = {"io": 2}
@@ -103,12 +98,12 @@ def main():
         try:
             start(here, wires)
             for wire in (Shared(here), *wires):
-                before = passed(here)["lcore_passed"]
+                before = here.gateway.stats()["lcore_passed"]
                 for where, under in wire.reach():
                     t.equal(send(where, under), (CONNECTIONS * MAILS, {}), f"{wire.kind}: mail to {where[-1]}")
                     sent += CONNECTIONS * MAILS
-                t.ok(passed(here)["lcore_passed"] > before, f"{wire.kind}: both lcores have connections")
-            lost = {name: n for name, n in passed(here).items()
+                t.ok(here.gateway.stats()["lcore_passed"] > before, f"{wire.kind}: both lcores have connections")
+            lost = {name: n for name, n in here.gateway.stats().items()
                     if n and name in ("lcore_ring_full", "lcore_news_lost", "net_tx_full", "net_tcp_checksum")}
             t.equal(lost, {}, "nothing is lost between lcores, nor on the way out")
             here.dovecot.wait_for(sent, "alice", LIMIT_S)

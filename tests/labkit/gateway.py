@@ -81,5 +81,11 @@ class Gateway:
                 counters[words[0]] = counters.get(words[0], 0) + int(words[1])
         return counters
 
+    def memory_kb(self):
+        """Resident memory, with pages that VmRSS does not count."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+            fields = dict(line.split(":", 1) for line in f)
+        return sum(int(fields[name].split()[0]) for name in ("VmRSS", "HugetlbPages"))
+
     def stop(self, grace_s=15):
         return self.process.stop(grace_s)

@@ -46,18 +46,6 @@ class Alone:
     def close(self):
         self.gateway.stop(60)
 
-    def memory_kb(self):
-        """Resident memory, with pages that VmRSS does not count."""
-        with open(f"/proc/{self.gateway.process.pid}/status", encoding="ascii") as f:
-            fields = dict(line.split(":", 1) for line in f)
-        return sum(int(fields[name].split()[0]) for name in ("VmRSS", "HugetlbPages"))
-
-    def counters(self):
-        """Every counter of the daemon; those that are 0 too."""
-        said = self.gateway.tool("stats", "-a", "-c", self.gateway.config)
-        lines = (line.split() for line in said.splitlines())
-        return {words[0]: int(words[1]) for words in lines if len(words) == 2}
-
     def reach(self, clients=1):
         """Options and server for postern-load."""
         words = ["--device", f"memif:client,{self.memif}"]
