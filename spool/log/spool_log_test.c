@@ -35,7 +35,7 @@ struct spool_dir {
 
 static void dir_make(struct spool_dir *d)
 {
-	snprintf(d->path, sizeof(d->path), "spool-test.XXXXXX");
+	snprintf(d->path, sizeof(d->path), "/var/tmp/postern-spool-XXXXXX");
 	assert_non_null(mkdtemp(d->path));
 }
 
