@@ -10,6 +10,8 @@
 /* After our FIN: how long the peer may go on, its octets thrown away, so that the last reply
  * survives. */
 #define LINGER_US 5000000
+/* Reads of one look at a connection that is closed. */
+#define DISCARD_READS 32
 
 void kernel_conn_add_ready(struct kernel_conn *conn, unsigned what)
 {
@@ -103,10 +105,14 @@ bool kernel_conn_accept(struct kernel_port *port, int listener)
 void kernel_conn_discard(struct kernel_conn *conn)
 {
 	uint8_t octets[4096];
-	ssize_t n;
+	ssize_t n = sizeof(octets);
 
-	while ((n = recv(conn->fd, octets, sizeof(octets), MSG_DONTWAIT)) > 0)
-		;
+	/* What a fast peer sends beyond that waits for its next edge, or for the end of lingering.
+	 */
+	for (unsigned reads = 0; reads < DISCARD_READS && n > 0; reads++)
+		n = recv(conn->fd, octets, sizeof(octets), MSG_DONTWAIT);
+	if (n > 0)
+		return;
 	if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		kernel_conn_free(conn);
 }
