@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""ARC both ways with Debian's python3-dkim: what we seal verifies there, what it seals (where
-python3-authres is installed, which only its sealing needs) verifies here."""
+"""ARC both ways with Debian's python3-dkim (its sealing needs python3-authres): what we seal verifies
+there, what it seals verifies here."""
 
 import os
 import sys
@@ -38,11 +38,6 @@ def main():
         t.equal(there(twice), b"pass", "sealed here twice: verified there")
         t.equal(there(twice.replace(b"Two", b"two")), b"fail", "and once changed it fails there")
 
-        try:
-            import authres  # noqa: F401
-        except ImportError:
-            t.skip("sealed there: verified here", "no python3-authres")
-            return
         with open(key, "rb") as f:
             private = f.read()
         text = RESULTS % b"none" + message
