@@ -105,6 +105,7 @@ static void take_down(struct daemon *d)
 	daemon_stop_others(d);
 	daemon_drop_bounces(d);
 	delivery_free(d->delivery.delivery);
+	lmtp_tls_free(d->lmtp_tls);
 	if (d->spooler.log)
 		spool_log_close(d->spooler.log);
 	resolver_free(d->resolver.resolver);

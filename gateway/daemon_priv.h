@@ -2,6 +2,7 @@
 
 #include "gateway/daemon_access.h"
 #include "gateway/daemon_capture.h"
+#include "gateway/lmtp_tls.h"
 #include "gateway/sealer.h"
 #include "gateway/settings.h"
 #include "gateway/threads.h"
@@ -25,6 +26,7 @@ struct daemon {
 	struct sealer_thread sealer;
 	struct filler_thread filler;
 	struct delivery_thread delivery;
+	struct lmtp_tls *lmtp_tls;
 	struct relay_thread relay;
 	struct logger_thread logger;
 	struct log_ring events; /* of the main thread */

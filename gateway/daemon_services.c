@@ -103,6 +103,16 @@ static int read_password(const char *path, char out[RELAY_PASSWORD_MAX], struct 
 	return 0;
 }
 
+static struct delivery_backend backend_of(const struct config_backend *b, struct backend_tls tls)
+{
+	return (struct delivery_backend){
+		.address = b->lmtp,
+		.connections = b->connections,
+		.tls = tls,
+		.starttls = b->tls == CONFIG_BACKEND_TLS_STARTTLS,
+	};
+}
+
 static int relay_of(const struct config *config, char password[RELAY_PASSWORD_MAX],
 	struct relay_config *out, struct text *why)
 {
@@ -142,9 +152,12 @@ int daemon_make_delivery(struct daemon *d, struct text *why)
 	char password[RELAY_PASSWORD_MAX] = "";
 	int error;
 
+	error = lmtp_tls_new(config, &d->lmtp_tls, why);
+	if (error)
+		return error;
 	for (unsigned i = 0; i < dc.n_backends; i++)
-		dc.backends[i] = (struct delivery_backend){config->delivery.backends[i].lmtp,
-			config->delivery.backends[i].connections};
+		dc.backends[i] =
+			backend_of(&config->delivery.backends[i], lmtp_tls_of(d->lmtp_tls, i));
 	if (getrandom(&dc.seed, sizeof(dc.seed), 0) != sizeof(dc.seed))
 		return -errno;
 	error = relay_of(config, password, &dc.relay, why);

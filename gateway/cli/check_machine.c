@@ -1,6 +1,7 @@
 #include "gateway/cli/check_machine.h"
 
 #include "dataplane/port/port.h"
+#include "gateway/lmtp_tls.h"
 #include "gateway/memory_plan.h"
 
 #include <errno.h>
@@ -222,6 +223,22 @@ static void check_routes(struct check *check)
 	}
 }
 
+/* --- backends -----------------------------------------------------------------------------------
+ */
+
+/* What their certificates are checked by can be read. */
+static void check_tls(struct check *check)
+{
+	char text_buf[512];
+	struct lmtp_tls *tls;
+	struct text why;
+
+	text_init(&why, text_buf, sizeof(text_buf));
+	if (lmtp_tls_new(check->config, &tls, &why) != 0)
+		say(check, true, "%s", text_str(&why));
+	lmtp_tls_free(tls);
+}
+
 /* --- users and memory ---------------------------------------------------------------------------
  */
 
@@ -265,6 +282,7 @@ bool check_machine(const char *path, const struct config *config)
 	for (unsigned i = 0; i < config->n_listen; i++)
 		check_listen(&check, &config->listen[i]);
 	check_routes(&check);
+	check_tls(&check);
 	check_user(&check);
 	check_memory(&check);
 	if (check.addresses)

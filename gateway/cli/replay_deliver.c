@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/queue_id.h"
 #include "gateway/cli/queue_mail.h"
+#include "gateway/lmtp_tls.h"
 #include "spool/lmtp/backends.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 struct replay_deliver {
 	struct backends *backends;
+	struct lmtp_tls *tls;
 	bool over, untried;
 	uint64_t patience_us;
 };
@@ -50,14 +52,20 @@ int replay_deliver_new(const struct config *config, struct replay_deliver **out,
 
 	if (!d)
 		return -ENOMEM;
-	for (unsigned i = 0; i < bc.n; i++) {
-		bc.list[i].address = config->delivery.backends[i].lmtp;
+	error = lmtp_tls_new(config, &d->tls, why);
+	for (unsigned i = 0; error == 0 && i < bc.n; i++) {
+		const struct config_backend *b = &config->delivery.backends[i];
+
+		bc.list[i].address = b->lmtp;
 		bc.list[i].connections = 1;
+		bc.list[i].tls = lmtp_tls_of(d->tls, i);
+		bc.list[i].starttls = b->tls == CONFIG_BACKEND_TLS_STARTTLS;
 	}
 	d->patience_us = CONNECT_PATIENCE_US;
-	error = backends_new(&bc, &events, &d->backends, why);
+	if (error == 0)
+		error = backends_new(&bc, &events, &d->backends, why);
 	if (error) {
-		free(d);
+		replay_deliver_free(d);
 		return error;
 	}
 	*out = d;
@@ -69,6 +77,7 @@ void replay_deliver_free(struct replay_deliver *d)
 	if (!d)
 		return;
 	backends_free(d->backends);
+	lmtp_tls_free(d->tls);
 	free(d);
 }
 

@@ -41,6 +41,28 @@ struct config_listen {
 	unsigned n_ports;
 };
 
+/* How a backend is talked to. Where there is TLS, the server must show who it is. */
+#define CONFIG_BACKEND_TLS(X)                                                                      \
+	X(CONFIG_BACKEND_TLS_OFF, "off")                                                           \
+	X(CONFIG_BACKEND_TLS_STARTTLS, "starttls")                                                 \
+	X(CONFIG_BACKEND_TLS_IMPLICIT, "implicit")
+
+enum config_backend_tls {
+#define X(id, word) id,
+	CONFIG_BACKEND_TLS(X)
+#undef X
+};
+
+extern const char *const config_backend_tls_words[];
+
+struct config_backend {
+	const char *lmtp; /* unix:/path or tcp:HOST:PORT */
+	unsigned connections;
+	enum config_backend_tls tls;
+	const char *tls_name;              /* of its certificate; NULL where there is no TLS */
+	const char *tls_ca_file, *tls_pin; /* NULL: none given */
+};
+
 /* A named group of client networks. */
 struct config_network {
 	const char *name;
@@ -122,10 +144,7 @@ struct config {
 	} spool;
 
 	struct {
-		struct {
-			const char *lmtp; /* unix:/path or tcp:HOST:PORT */
-			unsigned connections;
-		} backends[CONFIG_MAX_BACKENDS];
+		struct config_backend backends[CONFIG_MAX_BACKENDS];
 		unsigned n_backends;
 		uint32_t retry_min_s, retry_max_s, expire_s, warn_s, connect_timeout_ms,
 			reply_timeout_ms;

@@ -197,7 +197,8 @@ const struct config_key config_keys[] = {
 	NUMBER("spool.dead_keep", CONFIG_SECONDS, spool.dead_keep_s, "30d", 1, 31536000,
 		"How long a mail is kept that could neither be delivered nor bounced."),
 	NUMBER("spool.retention", CONFIG_SECONDS, spool.retention_s, "0s", 0, 31536000,
-		"How long mail is kept that was delivered, for `postern replay`; it gives way where "
+		"How long mail is kept that was delivered, for `postern replay`; it gives way "
+		"where "
 		"new mail would find no room."),
 	NUMBER("spool.report", CONFIG_SECONDS, spool.report_s, "1d", 0, 2592000,
 		"How often postmaster is told of mail that is dead or on hold, if there is any; 0: "
@@ -205,8 +206,14 @@ const struct config_key config_keys[] = {
 
 	LIST("delivery.backends", CONFIG_LIST_BACKENDS, true,
 		"backends:\n  - lmtp: unix:/run/dovecot/lmtp\n    connections: 4\n",
-		"LMTP servers: unix:/PATH or tcp:HOST:PORT, and connections to each at once. A host "
-		"name is looked up at the start, and again as connections are made."),
+		"LMTP servers: unix:/PATH or tcp:HOST:PORT, and connections to each at once. A "
+		"host "
+		"name is looked up at the start, and again as connections are made. Over TCP, tls: "
+		"implicit (TLS from the first octet) or starttls (which the server must offer); "
+		"default: off. With either, mail waits until the server shows a certificate for "
+		"tls_name (default: HOST) that tls_ca_file vouches for (default: what the system "
+		"trusts). tls_pin, the SHA-256 of the server's public key in hex, is asked for "
+		"besides, or in place of both where there is no tls_ca_file."),
 	NUMBER("delivery.retry_min", CONFIG_SECONDS, delivery.retry_min_s, "10s", 1, 86400,
 		"First wait after a temporary failure; it doubles up to retry_max."),
 	NUMBER("delivery.retry_max", CONFIG_SECONDS, delivery.retry_max_s, "1h", 1, 604800,

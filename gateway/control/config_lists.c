@@ -1,5 +1,4 @@
-#include "gateway/control/config_priv.h"
-
+#include "gateway/control/config_backends.h"
 #include "gateway/smtp/smtp_path.h"
 
 /*
@@ -316,48 +315,14 @@ static void read_forward(struct config_reader *reader, yaml_node_t *node)
 	}
 }
 
-static void read_backend_key(
-	struct config_reader *reader, yaml_node_t *name, yaml_node_t *value, unsigned index)
-{
-	struct config *config = reader->config;
-	struct bytes text;
-	uint64_t n;
-
-	if (!config_want_scalar(reader, value, "a text or number", &text))
-		return;
-	if (bytes_eq(config_scalar(name), BYTES("lmtp"))) {
-		if (!bytes_starts(text, BYTES("unix:/")) && !bytes_starts(text, BYTES("tcp:")))
-			config_fail(reader, value, "must be unix:/PATH or tcp:HOST:PORT");
-		config->delivery.backends[index].lmtp = config_own(config, text, false);
-	} else if (bytes_eq(config_scalar(name), BYTES("connections"))) {
-		if (bytes_to_u64(text, 256, &n) != 0 || n == 0)
-			config_fail(reader, value, "must lie between 1 and 256");
-		else
-			config->delivery.backends[index].connections = (unsigned)n;
-	} else {
-		config_fail(reader, name, "is unknown: lmtp and connections are known here");
-	}
-}
-
 static void read_backends(struct config_reader *reader, yaml_node_t *node)
 {
 	struct config *config = reader->config;
 	unsigned n = want_list(reader, node, CONFIG_MAX_BACKENDS, "a list of backends");
 
-	for (unsigned i = 0; i < n; i++) {
-		yaml_node_t *entry = item(reader, node, i);
-		unsigned index = config->delivery.n_backends++;
-
-		config->delivery.backends[index].connections = 4;
-		if (!want(reader, entry, YAML_MAPPING_NODE, "lmtp: ADDRESS"))
-			continue;
-		for (yaml_node_pair_t *pair = entry->data.mapping.pairs.start;
-			pair < entry->data.mapping.pairs.top; pair++)
-			read_backend_key(reader, yaml_document_get_node(reader->doc, pair->key),
-				yaml_document_get_node(reader->doc, pair->value), index);
-		if (!config->delivery.backends[index].lmtp)
-			config_fail(reader, entry, "has no lmtp: ADDRESS");
-	}
+	for (unsigned i = 0; i < n; i++)
+		config_backend_read(reader, item(reader, node, i),
+			&config->delivery.backends[config->delivery.n_backends++]);
 }
 
 void config_list_read(struct config_reader *reader, const struct config_key *key, yaml_node_t *node)

@@ -1,5 +1,6 @@
 #include "gateway/control/config_print.h"
 
+#include "gateway/control/config_backends.h"
 #include "gateway/control/config_keys.h"
 #include "gateway/control/config_reload.h"
 #include "gateway/control/config_value.h"
@@ -149,9 +150,7 @@ static void print_list(const struct config *config, enum config_list list, FILE 
 	case CONFIG_LIST_BACKENDS:
 		fputc('\n', out);
 		for (unsigned i = 0; i < config->delivery.n_backends; i++)
-			fprintf(out, "    - lmtp: %s\n      connections: %u\n",
-				config->delivery.backends[i].lmtp,
-				config->delivery.backends[i].connections);
+			config_backend_print(&config->delivery.backends[i], out);
 		break;
 	case CONFIG_LIST_NONE: break;
 	}

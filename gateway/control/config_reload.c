@@ -1,6 +1,8 @@
 #include "gateway/control/config_reload.h"
 
+#include "gateway/control/config_backends.h"
 #include "gateway/control/config_keys.h"
+#include "gateway/control/config_value.h"
 
 static const char *const live[] = {
 	"auth.patience",
@@ -45,11 +47,6 @@ bool config_reload_is_live(const char *path)
 /* --- values -------------------------------------------------------------------------------------
  */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static size_t size_of(enum config_type type)
 {
 	switch (type) {
@@ -91,7 +88,7 @@ static bool same_forward(const struct config *a, const struct config *b)
 	if (a->dns.n_forward != b->dns.n_forward)
 		return false;
 	for (unsigned i = 0; i < a->dns.n_forward; i++)
-		if (!same_text(a->dns.forward[i], b->dns.forward[i]))
+		if (!config_text_same(a->dns.forward[i], b->dns.forward[i]))
 			return false;
 	return true;
 }
@@ -101,8 +98,7 @@ static bool same_backends(const struct config *a, const struct config *b)
 	if (a->delivery.n_backends != b->delivery.n_backends)
 		return false;
 	for (unsigned i = 0; i < a->delivery.n_backends; i++)
-		if (!same_text(a->delivery.backends[i].lmtp, b->delivery.backends[i].lmtp) ||
-			a->delivery.backends[i].connections != b->delivery.backends[i].connections)
+		if (!config_backend_same(&a->delivery.backends[i], &b->delivery.backends[i]))
 			return false;
 	return true;
 }
@@ -128,7 +124,7 @@ static bool same(const struct config_key *key, const struct config *a, const str
 	if (key->type == CONFIG_LIST)
 		return same_list(key->list, a, b);
 	if (key->type == CONFIG_STRING || key->type == CONFIG_PATH)
-		return same_text(*(const char *const *)at_a, *(const char *const *)at_b);
+		return config_text_same(*(const char *const *)at_a, *(const char *const *)at_b);
 	return memcmp(at_a, at_b, size_of(key->type)) == 0;
 }
 

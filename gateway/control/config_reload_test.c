@@ -79,6 +79,10 @@ static void what_needs_a_restart_is_named(void **state)
 			"delivery: {backends: [{lmtp: \"unix:/a\", connections: 7}]}\n"),
 		"listen delivery.backends ");
 	assert_string_equal(
+		differences(LISTEN "delivery: {backends: [{lmtp: \"tcp:a:24\", tls: implicit}]}\n",
+			LISTEN "delivery: {backends: [{lmtp: \"tcp:a:24\", tls: starttls}]}\n"),
+		"delivery.backends ");
+	assert_string_equal(
 		differences(LISTEN LMTP, LISTEN LMTP "control: {user: nobody}\n"), "control.user ");
 }
 

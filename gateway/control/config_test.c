@@ -8,15 +8,15 @@
 
 #include <cmocka.h>
 
-#define MINIMAL                                                                                    \
+#define BARE                                                                                       \
 	"hostname: mx.example.org\n"                                                               \
 	"postmaster: pm@example.org\n"                                                             \
 	"listen:\n"                                                                                \
 	"  - device: tap\n"                                                                        \
 	"    addresses: [192.0.2.2/24]\n"                                                          \
-	"domains: [example.org]\n"                                                                 \
-	"delivery:\n"                                                                              \
-	"  backends: [{lmtp: \"unix:/run/lmtp\"}]\n"
+	"domains: [example.org]\n"
+
+#define MINIMAL BARE "delivery:\n  backends: [{lmtp: \"unix:/run/lmtp\"}]\n"
 
 static char file[64];
 
@@ -142,6 +142,72 @@ static void every_mistake_is_named_with_its_place(void **state)
 	}
 }
 
+#define PIN "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void a_backend_with_tls_is_checked_by_its_host_name_unless_told_otherwise(void **state)
+{
+	struct config_errors errors;
+	struct config_backend *b;
+	struct config *config;
+
+	(void)state;
+	assert_int_equal(
+		load(BARE "delivery:\n  backends:\n"
+			  "    - {lmtp: \"tcp:a.example:24\", tls: implicit}\n"
+			  "    - {lmtp: \"tcp:[2001:db8::1]:24\", tls: starttls, tls_ca_file: ca}\n"
+			  "    - {lmtp: \"tcp:192.0.2.1:24\", tls: implicit, tls_name: b.example,"
+			  " tls_pin: " PIN "}\n"
+			  "    - {lmtp: \"tcp:a.example:24\"}\n",
+			&config, &errors),
+		0);
+	b = config->delivery.backends;
+	assert_int_equal(b[0].tls, CONFIG_BACKEND_TLS_IMPLICIT);
+	assert_string_equal(b[0].tls_name, "a.example");
+	assert_null(b[0].tls_ca_file);
+	assert_int_equal(b[1].tls, CONFIG_BACKEND_TLS_STARTTLS);
+	assert_string_equal(b[1].tls_name, "2001:db8::1");
+	assert_string_equal(b[1].tls_ca_file, "/tmp/ca");
+	assert_string_equal(b[2].tls_name, "b.example");
+	assert_string_equal(b[2].tls_pin, PIN);
+	assert_int_equal(b[3].tls, CONFIG_BACKEND_TLS_OFF);
+	assert_null(b[3].tls_name);
+	config_free(config);
+}
+
+static void what_is_wrong_with_a_backend_is_named_with_its_place(void **state)
+{
+	static const struct {
+		const char *backend;
+		unsigned column;
+		const char *text;
+	} cases[] = {
+		{"{connections: 2}", 14, "has no lmtp"},
+		{"unix:/a", 14, "must be a mapping"},
+		{"{lmtp: \"tls:a:1\"}", 21, "must be unix:/PATH or tcp:HOST:PORT"},
+		{"{lmtp: \"unix:/a\", tls: implicit}", 14, "is for tcp:HOST:PORT alone"},
+		{"{lmtp: \"tcp:a:1\", tls_name: b}", 14, "has no tls"},
+		{"{lmtp: \"tcp:a:1\", tls: may}", 37, "one of: off, starttls, implicit"},
+		{"{lmtp: \"tcp:a:1\", tls: implicit, tls_pin: 12}", 56, "is no pin"},
+		{"{lmtp: \"tcp:a:1\", tls_key: k}", 32, "tls_name and tls_pin are known"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config_errors errors;
+		struct config *config;
+		char text[2048];
+
+		snprintf(
+			text, sizeof(text), BARE "delivery:\n  backends: [%s]\n", cases[i].backend);
+		assert_int_not_equal(load(text, &config, &errors), 0);
+		assert_int_equal(errors.n, 1);
+		if (!strstr(errors.error[0].text, cases[i].text) || errors.error[0].line != 8 ||
+			errors.error[0].column != cases[i].column)
+			fail_msg("%s: %u:%u: %s", cases[i].backend, errors.error[0].line,
+				errors.error[0].column, errors.error[0].text);
+	}
+}
+
 static void all_mistakes_are_told_in_one_go(void **state)
 {
 	struct config_errors errors;
@@ -239,6 +305,9 @@ int main(void)
 		cmocka_unit_test(absent_keys_have_their_defaults),
 		cmocka_unit_test(keys_take_units_and_lists),
 		cmocka_unit_test(every_mistake_is_named_with_its_place),
+		cmocka_unit_test(
+			a_backend_with_tls_is_checked_by_its_host_name_unless_told_otherwise),
+		cmocka_unit_test(what_is_wrong_with_a_backend_is_named_with_its_place),
 		cmocka_unit_test(all_mistakes_are_told_in_one_go),
 		cmocka_unit_test(an_empty_file_lacks_what_is_required),
 		cmocka_unit_test(a_missing_file_is_an_error_too),

@@ -161,3 +161,8 @@ void config_value_put(const struct config_key *key, const struct config *config,
 	case CONFIG_LIST: break;
 	}
 }
+
+bool config_text_same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}

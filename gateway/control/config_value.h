@@ -26,3 +26,5 @@ bool config_value_set(const struct config_key *key, struct bytes text, struct co
 
 /* The value of a scalar key, as one would write it; nothing where it is absent. */
 void config_value_put(const struct config_key *key, const struct config *config, struct text *out);
+/* Whether two texts are the same, or both absent. */
+bool config_text_same(const char *a, const char *b);

@@ -265,8 +265,10 @@ const struct counter_block *backends_counters(const struct backends *b)
 /* --- life ----------------------------------------------------------------------------------- */
 
 static int backend_init(
-	struct backend *k, const char *address, unsigned connections, struct text *why)
+	struct backend *k, const struct backends_config *config, unsigned i, struct text *why)
 {
+	const char *address = config->list[i].address;
+	unsigned connections = config->list[i].connections;
 	int r = backend_address_parse(address, &k->address, why);
 
 	if (r != 0)
@@ -282,9 +284,11 @@ static int backend_init(
 		return -ENOMEM;
 	}
 	k->lookup = backend_lookup_new(address, 0);
-	for (unsigned i = 0; i < k->max; i++) {
-		k->connections[i].backend = k;
-		k->connections[i].fd = -1;
+	k->tls = config->list[i].tls;
+	k->starttls = config->list[i].starttls;
+	for (unsigned j = 0; j < k->max; j++) {
+		k->connections[j].backend = k;
+		k->connections[j].fd = -1;
 	}
 	return 0;
 }
@@ -313,8 +317,7 @@ int backends_new(const struct backends_config *config, const struct backends_eve
 		r = -EINVAL;
 	}
 	for (; r == 0 && b->n < config->n; b->n++)
-		r = backend_init(&b->list[b->n], config->list[b->n].address,
-			config->list[b->n].connections, why);
+		r = backend_init(&b->list[b->n], config, b->n, why);
 	if (r != 0) {
 		backends_free(b);
 		return r;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/counters.h"
+#include "spool/lmtp/backend_tls.h"
 #include "spool/lmtp/lmtp_client.h"
 
 #define BACKENDS_MAX             16u
@@ -30,6 +31,8 @@ struct backends_config {
 	struct {
 		const char *address; /* unix:/path, tcp:HOST:PORT, tcp:[V6]:PORT */
 		unsigned connections;
+		struct backend_tls tls; /* open NULL: none */
+		bool starttls;          /* it begins after STARTTLS, which must be offered */
 	} list[BACKENDS_MAX];
 	unsigned n;
 	const char *hostname; /* for LHLO; borrowed */

@@ -9,7 +9,6 @@
 
 /* One connection to a backend: its socket, the mails on it, and what they tell of the backend. */
 
-#define OUT_OCTETS  (256u << 10)
 #define IN_OCTETS   16384u
 #define READS_MAX   16 /* of one socket in a row */
 #define JITTER_PART 2  /* a wait is shortened by up to a half */
@@ -64,6 +63,8 @@ void backends_close(struct backends *b, struct connection *c)
 	for (int i = 0; i < b->n_ready; i++)
 		if (b->ready[i].data.ptr == c)
 			b->ready[i].data.ptr = NULL;
+	if (c->tls)
+		backends_tls_end(c);
 	close(c->fd);
 	c->fd = -1;
 	free(c->out);
@@ -181,6 +182,26 @@ static void ended(struct connection *c, const char *what, int error)
 	lmtp_client_ended(&c->client, text);
 }
 
+static size_t output(struct connection *c, uint64_t now_us)
+{
+	return c->tls ? backends_tls_output(c, c->out, OUT_OCTETS, now_us)
+		      : lmtp_client_output(&c->client, c->out, OUT_OCTETS, now_us);
+}
+
+static void input(struct connection *c, struct bytes octets, uint64_t now_us)
+{
+	c->heard_us = now_us;
+	if (c->tls) {
+		backends_tls_input(c, octets, now_us);
+		return;
+	}
+	lmtp_client_input(&c->client, octets, now_us);
+	if (lmtp_client_turns(&c->client)) {
+		lmtp_client_secured(&c->client);
+		backends_tls_start(c);
+	}
+}
+
 /* Sends what the client has to send, as far as the socket takes it. */
 void backends_push(struct backends *b, struct connection *c, uint64_t now_us)
 {
@@ -190,7 +211,7 @@ void backends_push(struct backends *b, struct connection *c, uint64_t now_us)
 
 		if (c->out_at == c->out_len) {
 			c->out_at = 0;
-			c->out_len = lmtp_client_output(&c->client, c->out, OUT_OCTETS, now_us);
+			c->out_len = output(c, now_us);
 			if (c->out_len == 0) {
 				watch(b, c, false, false);
 				return;
@@ -222,10 +243,8 @@ static void pull(struct connection *c, uint64_t now_us)
 			ended(c, "cannot receive", errno);
 		if (n == 0)
 			lmtp_client_ended(&c->client, "the server closed the connection");
-		if (n > 0) {
-			c->heard_us = now_us;
-			lmtp_client_input(&c->client, bytes_of(buf, (size_t)n), now_us);
-		}
+		if (n > 0)
+			input(c, bytes_of(buf, (size_t)n), now_us);
 		if (n > 0 && (size_t)n < sizeof(buf))
 			return; /* that was all */
 	}
@@ -293,5 +312,8 @@ void backends_open(struct backends *b, struct connection *c, uint64_t now_us)
 	c->out_at = c->out_len = 0;
 	c->connect_deadline_us = now_us + b->connect_timeout_us;
 	lmtp_client_init(&c->client, b->hostname, b->reply_timeout_us, now_us);
-	watch(b, c, c->connecting, true);
+	c->client.starttls = k->starttls;
+	if (k->tls.open && !k->starttls)
+		backends_tls_start(c);
+	watch(b, c, c->connecting || c->tls, true);
 }

@@ -8,6 +8,7 @@
 #include "spool/lmtp/backends.h"
 
 #define EVENTS_MAX 64
+#define OUT_OCTETS (256u << 10)
 /*
  * A connection is given so many mails as its backend finishes in about this time, by the best that
  * was seen of late: a store that takes milliseconds for a mail gets one at a time, on as many
@@ -34,6 +35,7 @@ struct connection {
 	uint64_t served_us; /* when it last finished mails, or was given the first */
 	uint64_t octets;    /* of mails under way */
 	struct lmtp_client client;
+	void *tls; /* NULL: plain, or not yet */
 	size_t out_at, out_len;
 	uint8_t *out;
 };
@@ -44,6 +46,8 @@ struct backend {
 	struct backend_lookup *lookup; /* NULL: there is no name to look up */
 	struct connection *connections;
 	unsigned max;
+	struct backend_tls tls; /* open NULL: none */
+	bool starttls;
 	bool down;
 	uint64_t backoff_us, down_until_us;
 	uint32_t pace_us; /* for a mail */
@@ -73,6 +77,14 @@ void backends_push(struct backends *b, struct connection *c, uint64_t now_us);
 void backends_on_event(struct backends *b, struct connection *c, uint64_t now_us);
 /* Looks at where the client stands after something happened. */
 void backends_review(struct backends *b, struct connection *c, uint64_t now_us);
+/* TLS begins: the handshake's first words are to be sent. */
+void backends_tls_start(struct connection *c);
+/* What came on the wire, to the client. */
+void backends_tls_input(struct connection *c, struct bytes wire, uint64_t now_us);
+/* What the client sends, as it goes to the wire. */
+size_t backends_tls_output(struct connection *c, uint8_t *buf, size_t cap, uint64_t now_us);
+/* The connection closes. */
+void backends_tls_end(struct connection *c);
 /* Whether it may have one more mail now. */
 bool backends_has_room(const struct connection *c);
 /* Whether mails may be sent to it ahead of replies. */

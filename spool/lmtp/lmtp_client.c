@@ -35,6 +35,21 @@ const char *lmtp_client_failure(const struct lmtp_client *c)
 	return c->failure;
 }
 
+bool lmtp_client_turns(const struct lmtp_client *c)
+{
+	return c->state == LMTP_OPENING && c->rx == LMTP_RX_TLS;
+}
+
+/* What was said in clear text may have been anybody's (RFC 3207 section 4.2). */
+void lmtp_client_secured(struct lmtp_client *c)
+{
+	c->starttls = false;
+	c->extensions = 0;
+	c->size_limit = 0;
+	c->rx = LMTP_RX_LHLO;
+	c->tx = LMTP_TX_LHLO;
+}
+
 /* --- results -------------------------------------------------------------------------------- */
 
 /* The enhanced status code (RFC 3463) at the start of a reply's text, if it is one of that class.

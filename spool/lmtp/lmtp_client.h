@@ -85,7 +85,8 @@ struct lmtp_mail {
 	X(LMTP_SMTPUTF8, 2, "SMTPUTF8")                                                            \
 	X(LMTP_CHUNKING, 3, "CHUNKING")                                                            \
 	X(LMTP_SIZE, 4, "SIZE")                                                                    \
-	X(LMTP_DSN, 5, "DSN")
+	X(LMTP_DSN, 5, "DSN")                                                                      \
+	X(LMTP_STARTTLS, 6, "STARTTLS")
 
 enum lmtp_extension {
 #define X(id, bit, word) id = 1 << bit,
@@ -104,6 +105,7 @@ enum lmtp_state {
 enum lmtp_tx {
 	LMTP_TX_NOTHING,
 	LMTP_TX_LHLO,
+	LMTP_TX_STARTTLS,
 	LMTP_TX_RSET,
 	LMTP_TX_MAIL,
 	LMTP_TX_RCPT,
@@ -116,6 +118,8 @@ enum lmtp_rx {
 	LMTP_RX_NOTHING,
 	LMTP_RX_GREETING,
 	LMTP_RX_LHLO,
+	LMTP_RX_STARTTLS,
+	LMTP_RX_TLS, /* nothing may come in clear text any more */
 	LMTP_RX_RSET,
 	LMTP_RX_MAIL,
 	LMTP_RX_RCPT,
@@ -131,8 +135,9 @@ struct lmtp_client {
 	uint64_t size_limit; /* 0: none */
 	uint64_t timeout_us, deadline_us;
 	const char *hostname;
-	bool hurry; /* content goes before replies, and mails before earlier ones are over */
-	bool used;  /* a transaction was begun before on this connection */
+	bool hurry;    /* content goes before replies, and mails before earlier ones are over */
+	bool used;     /* a transaction was begun before on this connection */
+	bool starttls; /* nothing is sent in clear text; to be set before the first input */
 	/* Mails under way, oldest first, which is the one that replies are for. */
 	struct lmtp_mail *head, *tail;
 	unsigned n_mails;
@@ -179,6 +184,12 @@ void lmtp_client_quit(struct lmtp_client *c);
  * before a reply. */
 size_t lmtp_client_output(struct lmtp_client *c, uint8_t *buf, size_t cap, uint64_t now_us);
 void lmtp_client_input(struct lmtp_client *c, struct bytes octets, uint64_t now_us);
+/*
+ * The server awaits a TLS handshake (RFC 3207): what is sent and comes goes by TLS from here on,
+ * and the conversation begins anew with lmtp_client_secured().
+ */
+bool lmtp_client_turns(const struct lmtp_client *c);
+void lmtp_client_secured(struct lmtp_client *c);
 /* The connection has ended (or never came to be), with the reason in words. */
 void lmtp_client_ended(struct lmtp_client *c, const char *reason);
 /* Fails the connection if its time is up at `now_us`. */

@@ -118,6 +118,20 @@ static void on_final(struct lmtp_client *c)
 		lmtp_client_fail(c, "451 4.5.0 replies came before the content was sent");
 }
 
+static void on_lhlo(struct lmtp_client *c)
+{
+	if (!good(c)) {
+		lmtp_client_fail(c, c->first);
+	} else if (!c->starttls) {
+		lmtp_client_ready(c);
+	} else if (c->extensions & LMTP_STARTTLS) {
+		c->rx = LMTP_RX_STARTTLS;
+		c->tx = LMTP_TX_STARTTLS;
+	} else {
+		lmtp_client_fail(c, "451 4.7.4 the server does not announce STARTTLS");
+	}
+}
+
 static void on_reply(struct lmtp_client *c)
 {
 	if (c->outstanding == 0 || c->code < 200) {
@@ -139,12 +153,13 @@ static void on_reply(struct lmtp_client *c)
 		c->rx = LMTP_RX_LHLO;
 		c->tx = LMTP_TX_LHLO;
 		return;
-	case LMTP_RX_LHLO:
-		if (good(c))
-			lmtp_client_ready(c);
-		else
+	case LMTP_RX_LHLO: on_lhlo(c); return;
+	case LMTP_RX_STARTTLS:
+		c->rx = LMTP_RX_TLS;
+		if (!good(c))
 			lmtp_client_fail(c, c->first);
 		return;
+	case LMTP_RX_TLS: return; /* never: nothing is outstanding */
 	case LMTP_RX_RSET:
 		c->rx = LMTP_RX_MAIL;
 		if (!good(c))
@@ -210,7 +225,9 @@ void lmtp_client_input(struct lmtp_client *c, struct bytes octets, uint64_t now_
 	if (octets.len)
 		c->deadline_us = now_us + c->timeout_us;
 	for (size_t i = 0; i < octets.len && c->state != LMTP_FAILED; i++) {
-		if (octets.data[i] == '\n') {
+		if (c->rx == LMTP_RX_TLS)
+			lmtp_client_fail(c, "451 4.7.0 the server spoke on after STARTTLS");
+		else if (octets.data[i] == '\n') {
 			on_line(c);
 			c->line_len = 0;
 		} else if (c->line_len < sizeof(c->line)) {

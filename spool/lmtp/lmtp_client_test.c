@@ -630,6 +630,63 @@ static void endless_replies_are_cut_off(void **state)
 	assert_int_equal(s.c.state, LMTP_FAILED);
 }
 
+static void opens_for_tls(struct side *s, const char *greeting, const char *extensions)
+{
+	memset(s, 0, sizeof(*s));
+	lmtp_client_init(&s->c, "mx", 1000, 0);
+	s->c.starttls = true;
+	say(s, greeting, false);
+	pull(s, 4096);
+	say(s, extensions, false);
+	pull(s, 4096);
+}
+
+static void what_was_said_before_tls_counts_for_nothing(void **state)
+{
+	struct side s;
+
+	(void)state;
+	opens_for_tls(&s, "220 hi\r\n", "250-me\r\n250-STARTTLS\r\n250-CHUNKING\r\n250 SIZE 7\r\n");
+	assert_string_equal(s.sent, "LHLO mx\r\nSTARTTLS\r\n");
+	assert_false(lmtp_client_turns(&s.c));
+	say(&s, "220 go\r\n", true);
+	assert_true(lmtp_client_turns(&s.c));
+	lmtp_client_secured(&s.c);
+	assert_false(lmtp_client_turns(&s.c));
+	pull(&s, 4096);
+	assert_string_equal(s.sent, "LHLO mx\r\nSTARTTLS\r\nLHLO mx\r\n");
+	assert_int_equal(s.c.state, LMTP_OPENING);
+	say(&s, "250-me\r\n250-STARTTLS\r\n250 PIPELINING\r\n", true);
+	assert_int_equal(s.c.state, LMTP_READY);
+	assert_int_equal(s.c.extensions, LMTP_STARTTLS | LMTP_PIPELINING);
+	assert_int_equal(s.c.size_limit, 0);
+}
+
+static void nothing_goes_to_a_server_that_does_not_begin_tls(void **state)
+{
+	static const struct {
+		const char *lhlo, *starttls, *failure;
+	} cases[] = {
+		{"250 me\r\n", NULL, "451 4.7.4 the server does not announce STARTTLS"},
+		{"250-me\r\n250 STARTTLS\r\n", "454 4.7.0 not now\r\n", "454 4.7.0 not now"},
+		{"250-me\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n",
+			"451 4.7.0 the server spoke on after STARTTLS"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (unsigned bytewise = 0; bytewise < 2; bytewise++) {
+			struct side s;
+
+			opens_for_tls(&s, "220 hi\r\n", cases[i].lhlo);
+			if (cases[i].starttls)
+				say(&s, cases[i].starttls, bytewise);
+			assert_int_equal(s.c.state, LMTP_FAILED);
+			assert_false(lmtp_client_turns(&s.c));
+			assert_string_equal(lmtp_client_failure(&s.c), cases[i].failure);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -644,6 +701,8 @@ int main(void)
 		cmocka_unit_test(a_mail_whose_content_is_lost_behind_others_counts_as_tried),
 		cmocka_unit_test(an_address_cannot_smuggle_a_command),
 		cmocka_unit_test(endless_replies_are_cut_off),
+		cmocka_unit_test(what_was_said_before_tls_counts_for_nothing),
+		cmocka_unit_test(nothing_goes_to_a_server_that_does_not_begin_tls),
 	};
 
 	return cmocka_run_group_tests_name("spool/lmtp client", tests, NULL, NULL);

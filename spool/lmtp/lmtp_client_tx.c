@@ -89,6 +89,10 @@ static bool next_command(struct lmtp_client *c)
 		command(c, "LHLO %s\r\n", c->hostname);
 		c->tx = LMTP_TX_NOTHING;
 		return true;
+	case LMTP_TX_STARTTLS:
+		command(c, "STARTTLS\r\n");
+		c->tx = LMTP_TX_NOTHING;
+		return true;
 	case LMTP_TX_RSET:
 		command(c, "RSET\r\n");
 		c->tx = LMTP_TX_MAIL;

@@ -61,6 +61,8 @@ static void speak(struct side *s, size_t cap)
 	uint8_t buf[512];
 	size_t n;
 
+	if (lmtp_client_turns(&s->c))
+		lmtp_client_secured(&s->c);
 	while (s->mails < MAILS_MAX && (s->c.state == LMTP_READY || lmtp_client_takes(&s->c)))
 		submit(s);
 	while ((n = lmtp_client_output(&s->c, buf, cap, 0))) {
@@ -76,7 +78,8 @@ static void run(
 	memset(s, 0, sizeof(*s));
 	lmtp_client_init(&s->c, "mx", 1000, 0);
 	s->c.hurry = hurry > 0;
-	s->fickle = hurry > 1;
+	s->fickle = hurry == 2;
+	s->c.starttls = hurry == 3;
 	for (size_t at = 0; at < size;) {
 		const uint8_t *mark = memchr(data + at, 0xff, size - at);
 		size_t n = mark ? (size_t)(mark - data) - at : size - at;
@@ -113,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct side a, b;
 
-	for (unsigned hurry = 0; hurry < 3; hurry++) {
+	for (unsigned hurry = 0; hurry < 4; hurry++) {
 		run(&a, data, size, 512, false, hurry);
 		run(&b, data, size, 2, true, hurry);
 		compare(&a, &b);

@@ -148,6 +148,8 @@ static int make_backends(struct delivery *d, const struct delivery_config *c, st
 	for (unsigned i = 0; i < c->n_backends; i++) {
 		config.list[i].address = c->backends[i].address;
 		config.list[i].connections = c->backends[i].connections;
+		config.list[i].tls = c->backends[i].tls;
+		config.list[i].starttls = c->backends[i].starttls;
 	}
 	return backends_new(&config, &events, &d->backends, why);
 }

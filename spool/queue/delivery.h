@@ -1,5 +1,6 @@
 #pragma once
 
+#include "spool/lmtp/backend_tls.h"
 #include "spool/log/spool_log.h"
 #include "spool/relay/relay.h"
 
@@ -18,8 +19,10 @@ struct delivery;
 #define DELIVERY_INDEX_OCTETS 256
 
 struct delivery_backend {
-	const char *address;  /* unix:/path or tcp:HOST:PORT (tcp:[V6]:PORT) */
-	unsigned connections; /* at once */
+	const char *address;    /* unix:/path or tcp:HOST:PORT (tcp:[V6]:PORT) */
+	unsigned connections;   /* at once */
+	struct backend_tls tls; /* open NULL: none */
+	bool starttls;          /* it begins after STARTTLS, which must be offered */
 };
 
 struct delivery_config {

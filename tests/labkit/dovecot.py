@@ -1,9 +1,11 @@
 """A private Dovecot: LMTP on a unix socket and on TCP, IMAPS, Maildir, accounts in a file."""
 
 import contextlib
+import hashlib
 import os
 import re
 import socket
+import subprocess
 
 from . import netns, peers
 from .proc import LabError, Process, run, wait_until
@@ -55,6 +57,11 @@ service lmtp {{
   inet_listener lmtp {{
     address = 127.0.0.1
     port = {lmtp_port}
+  }}
+  inet_listener lmtps {{
+    address = 127.0.0.1
+    port = {lmtps_port}
+    ssl = yes
   }}
   process_min_avail = 1
 }}
@@ -123,11 +130,8 @@ class Dovecot:
             for user, password in accounts.items():
                 f.write(f"{user}:{{PLAIN}}{password}:{peers.VMAIL}:{peers.VMAIL}::"
                         f"{self.home(user)}::\n")
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-            "-nodes", "-days", "30", "-subj", "/CN=localhost", "-addext",
-            "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-keyout", f"{self.dir}/key.pem", "-out", f"{self.dir}/cert.pem")
-        ports = {"lmtp_port": netns.free_port(),
+        self.certify()
+        ports = {"lmtp_port": netns.free_port(), "lmtps_port": netns.free_port(),
                  "imaps_port": netns.free_port(preferred=imaps_port)}
         with open(f"{self.dir}/dovecot.conf", "w", encoding="utf-8") as f:
             f.write(CONFIGURATION.format(dir=self.dir, domain=domain, uid=peers.VMAIL,
@@ -136,6 +140,23 @@ class Dovecot:
             run(*peers.argv("sievec", "-c", f"{self.dir}/dovecot.conf",
                             f"{self.dir}/sieve/{os.path.basename(path)}"))
         return ports
+
+    @property
+    def certificate(self):
+        return f"{self.dir}/cert.pem"
+
+    def certify(self, names="DNS:localhost,IP:127.0.0.1"):
+        """A new key and a certificate of its own for these names; for the next start."""
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-days", "30", "-subj", "/CN=localhost", "-addext",
+            f"subjectAltName={names}", "-keyout", f"{self.dir}/key.pem", "-out", self.certificate)
+
+    def pin(self):
+        """SHA-256 of the certificate's public key, in hex."""
+        key = run("openssl", "x509", "-in", self.certificate, "-noout", "-pubkey").encode()
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key,
+                             stdout=subprocess.PIPE, check=True).stdout
+        return hashlib.sha256(der).hexdigest()
 
     def start(self):
         # What a kill left: a socket in the way of our test for readiness, and a process id that
