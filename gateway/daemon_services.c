@@ -32,7 +32,7 @@ int daemon_make_resolver(struct daemon *d, struct text *why)
 		.zone_file = config->dns.zone,
 		.root_key = config->dns.root_key,
 		.timeout_ms = config->dns.timeout_ms,
-		.max_open = WORKER_DNS_CREDIT,
+		.max_open = ASKER_CREDIT,
 	};
 	struct dns_cache_config cc = {
 		.max_bytes = config->dns.cache_bytes,

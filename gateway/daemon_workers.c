@@ -137,10 +137,6 @@ static int add_handoffs(struct daemon *d, struct worker *worker)
 		struct doorbell *consumer;
 		struct handoff **out;
 	} rings[] = {
-		{"to_resolver", WORKER_DNS_CREDIT, sizeof(struct dns_request), &d->resolver.bell,
-			&worker->to_resolver},
-		{"from_resolver", WORKER_DNS_CREDIT, sizeof(struct dns_reply), &worker->bell,
-			&worker->from_resolver},
 		{"to_spooler", d->config->limits.mails * WORKER_REQUESTS_PER_MAIL,
 			sizeof(struct spool_request), &d->spooler.bell, &worker->to_spooler},
 		{"from_spooler", d->config->limits.mails * WORKER_REQUESTS_PER_MAIL,
@@ -169,6 +165,7 @@ static int add_auth(struct daemon *d, struct worker *worker)
 {
 	const struct config *config = d->config;
 	struct auth_config ac = auth_config_default;
+	int error = asker_init(&worker->asker, worker->index, &d->resolver.bell, &worker->bell);
 
 	ac.authserv_id = config->authserv_id;
 	ac.hostname = config->hostname;
@@ -179,8 +176,11 @@ static int add_auth(struct daemon *d, struct worker *worker)
 	ac.max_received = config->auth.max_received;
 	ac.secondary_wait_ms = config->auth.secondary_wait_ms;
 	ac.hash_all = d->sealer.signer != NULL;
-	worker->epoch = epoch_reader_at(&d->epoch, worker->index);
-	return auth_engine_new(&ac, d->resolver.cache, worker->epoch, &worker->auth);
+	worker->verifier = &verifier_inline;
+	d->resolver.askers[d->resolver.n_askers++] = &worker->asker;
+	return error ? error
+		     : auth_engine_new(&ac, d->resolver.cache,
+			       epoch_reader_at(&d->epoch, worker->index), &worker->auth);
 }
 
 static void register_counters(struct daemon *d, struct worker *worker)
@@ -239,8 +239,8 @@ int daemon_make_workers(struct daemon *d, struct text *why)
 		d->config->log.trace_lines && d->config->log.format == CONFIG_LOG_JSON
 			? d->n_workers
 			: 0;
-	d->resolver.workers = d->spooler.workers = d->sealer.workers = d->workers;
-	d->resolver.n_workers = d->spooler.n_workers = d->sealer.n_workers = d->n_workers;
+	d->spooler.workers = d->sealer.workers = d->workers;
+	d->spooler.n_workers = d->sealer.n_workers = d->n_workers;
 	d->resolver.epoch = &d->epoch;
 	return error;
 }

@@ -238,11 +238,11 @@ static void answer_questions(void)
 {
 	struct dns_request request;
 
-	while (!fakes.dns_silent && handoff_take(fakes.worker.to_resolver, &request, 1) > 0) {
+	while (!fakes.dns_silent && handoff_take(fakes.worker.asker.to_resolver, &request, 1) > 0) {
 		struct dns_reply reply = {request.token,
 			dns_zone_answer(fakes.zone, &auth_dns_parsers, &request.question)};
 
-		handoff_post(fakes.worker.from_resolver, &reply);
+		handoff_post(fakes.worker.asker.from_resolver, &reply);
 	}
 }
 
@@ -260,7 +260,7 @@ void fakes_run(void)
 		n = worker_round(&fakes.worker);
 		answer_questions();
 		take_commits();
-	} while (n > 0 || !handoff_is_empty(fakes.worker.from_resolver));
+	} while (n > 0 || !handoff_is_empty(fakes.worker.asker.from_resolver));
 }
 
 void fakes_wait(uint32_t ms)
@@ -357,6 +357,7 @@ static void make_auth(void)
 	ac.max_mails = fakes.config->limits.mails;
 	ac.max_header_bytes = fakes.config->limits.header_bytes;
 	assert_int_equal(auth_engine_new(&ac, NULL, NULL, &fakes.worker.auth), 0);
+	fakes.worker.verifier = &verifier_inline;
 }
 
 static void make_handoffs(void)
@@ -364,8 +365,7 @@ static void make_handoffs(void)
 	struct worker *w = &fakes.worker;
 	unsigned mails = fakes.config->limits.mails;
 
-	handoff_new("", WORKER_DNS_CREDIT, sizeof(struct dns_request), NULL, &w->to_resolver);
-	handoff_new("", WORKER_DNS_CREDIT, sizeof(struct dns_reply), NULL, &w->from_resolver);
+	asker_init(&w->asker, 0, NULL, NULL);
 	handoff_new("", mails * WORKER_REQUESTS_PER_MAIL, sizeof(struct spool_request), NULL,
 		&w->to_spooler);
 	handoff_new("", mails * WORKER_REQUESTS_PER_MAIL, sizeof(struct spool_reply), NULL,
@@ -397,10 +397,6 @@ static void build(const char *yaml)
 
 static void take_down(void)
 {
-	struct dns_reply reply;
-
-	while (handoff_take(fakes.worker.from_resolver, &reply, 1) > 0)
-		dns_answer_release(reply.answer);
 	worker_fini(&fakes.worker);
 	log_ring_fini(&fakes.worker.log);
 	recipients_free(fakes.recipients);

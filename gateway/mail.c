@@ -28,9 +28,7 @@ static void release_chunks(struct mail *mail)
 
 static void end_auth(struct mail *mail)
 {
-	if (mail->auth)
-		auth_mail_end(mail->auth);
-	mail->auth = NULL;
+	mail->worker->verifier->forget(mail);
 }
 
 static void mail_free(struct mail *mail)
@@ -92,12 +90,10 @@ struct mail *mail_begin(struct session *session)
 	arena_init(&mail->arena, &worker->mail_blocks, MAIL_BLOCKS_MAX);
 	mail->queue_id = queue_id_next(&worker->ids, worker->now_unix_us);
 	queue_id_format(mail->queue_id, mail->id);
-	mail->auth = auth_mail_begin(worker->auth, &envelope, worker->now_us);
-	if (!mail->auth) {
+	if (!worker->verifier->begin(mail, &envelope)) {
 		mail_free(mail);
 		return NULL;
 	}
-	auth_mail_set_user(mail->auth, mail);
 	worker_count(worker, GATEWAY_MAILS_BEGUN);
 	return mail;
 }
@@ -189,20 +185,21 @@ static void log_refusal(struct mail *mail, const struct smtp_reply *refusal)
 /* A stretch of content into the last chunk; the reply to refuse the mail with, or NULL. */
 static const struct smtp_reply *take_stretch(struct mail *mail, struct bytes *content)
 {
-	uint8_t *at;
-	size_t n;
+	struct chunk_range range;
+	uint32_t n;
 
 	if ((!mail->last || chunk_room(mail->last) == 0) && !add_chunk(mail)) {
 		worker_count(mail->worker, GATEWAY_NO_CHUNK);
 		return smtp_reply_get(SMTP_REPLY_NO_SPACE);
 	}
-	at = chunk_tail(mail->last);
-	n = chunk_append(mail->last, *content);
+	range = (struct chunk_range){mail->last, chunk_used(mail->last), 0};
+	n = (uint32_t)chunk_append(mail->last, *content);
+	range.to = range.from + n;
 	mail->octets += n;
 	*content = bytes_from(*content, n);
 	if (!reserve_more(mail))
 		return smtp_reply_get(SMTP_REPLY_NO_SPACE);
-	return feed_reply(auth_mail_content(mail->auth, bytes_of(at, n), mail->worker->now_us));
+	return feed_reply(mail->worker->verifier->feed(mail, range));
 }
 
 const struct smtp_reply *mail_content(struct mail *mail, struct bytes content)
@@ -223,8 +220,7 @@ const struct smtp_reply *mail_content(struct mail *mail, struct bytes content)
 
 const struct smtp_reply *mail_content_end(struct mail *mail)
 {
-	const struct smtp_reply *refusal =
-		feed_reply(auth_mail_content_end(mail->auth, mail->worker->now_us));
+	const struct smtp_reply *refusal = feed_reply(mail->worker->verifier->end(mail));
 
 	if (refusal) {
 		log_refusal(mail, refusal);
@@ -240,7 +236,7 @@ void mail_give_up(struct mail *mail)
 {
 	mail->gave_up = true;
 	worker_count(mail->worker, GATEWAY_IMPATIENT);
-	auth_mail_give_up(mail->auth, mail->worker->now_us);
+	mail->worker->verifier->give_up(mail);
 }
 
 /* --- the verdict --------------------------------------------------------------------------------

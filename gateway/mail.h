@@ -21,7 +21,7 @@ struct mail {
 	struct worker *worker;
 	struct session *session; /* NULL: gone */
 	enum mail_state state;
-	struct auth_mail *auth;
+	struct auth_mail *auth; /* its verification */
 	uint64_t queue_id;
 	char id[QUEUE_ID_TEXT_SIZE];
 	uint64_t begun_us, ended_us, decided_us;

@@ -122,11 +122,7 @@ static void resume_all(struct worker *worker)
 
 static void look_at_memory(struct worker *worker)
 {
-	bool was_out = worker->memory_level == CHUNK_POOL_ABORT;
-
 	worker->memory_level = chunk_pool_level(&worker->chunks);
-	if (was_out && worker->memory_level < CHUNK_POOL_ABORT)
-		resume_all(worker);
 	if (!is_short(worker) || worker->now_us < worker->relieve_us)
 		return;
 	worker->relieve_us = worker->now_us + MAIL_STREAM_RELIEF_US;
@@ -135,6 +131,8 @@ static void look_at_memory(struct worker *worker)
 
 void mail_stream_send(struct worker *worker)
 {
+	bool was_out = worker->memory_level == CHUNK_POOL_ABORT;
+
 	look_at_memory(worker);
 	while (worker->streaming) {
 		struct mail *mail = worker->streaming;
@@ -143,6 +141,9 @@ void mail_stream_send(struct worker *worker)
 		if (mail->state == MAIL_OPEN)
 			send_one(mail, is_short(worker));
 	}
+	/* Last, since content that they bring is not verified yet. */
+	if (was_out && worker->memory_level < CHUNK_POOL_ABORT)
+		resume_all(worker);
 }
 
 void mail_stream_taken(struct mail *mail, int error)

@@ -27,8 +27,8 @@ void resolver_thread_done(
 	struct resolver_thread *self = arg;
 	struct dns_reply reply = {*token, answer};
 
-	/* A worker's credit is the size of this ring. */
-	handoff_post(self->workers[token->lcore]->from_resolver, &reply);
+	/* An asker's credit is the size of this ring. */
+	handoff_post(self->askers[token->lcore]->from_resolver, &reply);
 }
 
 static unsigned take_questions(struct resolver_thread *self)
@@ -36,8 +36,8 @@ static unsigned take_questions(struct resolver_thread *self)
 	struct dns_request requests[BURST];
 	unsigned total = 0;
 
-	for (unsigned w = 0; w < self->n_workers; w++) {
-		unsigned n = handoff_take(self->workers[w]->to_resolver, requests, BURST);
+	for (unsigned a = 0; a < self->n_askers; a++) {
+		unsigned n = handoff_take(self->askers[a]->to_resolver, requests, BURST);
 
 		for (unsigned i = 0; i < n; i++)
 			resolver_ask(self->resolver, &requests[i].question, &requests[i].token);
@@ -46,10 +46,10 @@ static unsigned take_questions(struct resolver_thread *self)
 	return total;
 }
 
-static void ring_workers(struct resolver_thread *self)
+static void ring_askers(struct resolver_thread *self)
 {
-	for (unsigned w = 0; w < self->n_workers; w++)
-		handoff_ring(self->workers[w]->from_resolver);
+	for (unsigned a = 0; a < self->n_askers; a++)
+		handoff_ring(self->askers[a]->from_resolver);
 }
 
 void *resolver_main(void *arg)
@@ -62,11 +62,11 @@ void *resolver_main(void *arg)
 
 		doorbell_prepare(&self->bell);
 		taken = take_questions(self);
-		ring_workers(self);
+		ring_askers(self);
 		resolver_run_once(self->resolver, doorbell_fd(&self->bell),
 			taken || stopping(&self->stop) ? 0 : 1000);
 		doorbell_clear(&self->bell);
-		ring_workers(self);
+		ring_askers(self);
 		if (clock_mono_us() - tidied >= TIDY_US) {
 			tidied = clock_mono_us();
 			dns_cache_tidy(self->cache, tidied);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "auth/dns/resolver.h"
 #include "gateway/trace_log.h"
 #include "gateway/worker.h"
 #include "spool/queue/delivery.h"
@@ -13,14 +12,15 @@
  */
 
 #define THREADS_MAX_WORKERS 16
+#define THREADS_MAX_ASKERS  THREADS_MAX_WORKERS
 _Static_assert(THREADS_MAX_WORKERS <= TRACE_LOG_WORKERS, "each has its place there");
 
 struct resolver_thread {
 	struct resolver *resolver;
 	struct dns_cache *cache;
 	struct epoch *epoch;
-	struct worker **workers;
-	unsigned n_workers;
+	struct asker *askers[THREADS_MAX_ASKERS]; /* by the `lcore` of their tokens */
+	unsigned n_askers;
 	struct doorbell bell;
 	_Atomic bool stop;
 	pthread_t thread;
@@ -85,6 +85,6 @@ void *delivery_main(void *arg);
 void *relay_main(void *arg);
 void *logger_main(void *arg);
 
-/* `done` of the resolver: the answer goes to the lcore that asked. */
+/* `done` of the resolver: the answer goes to the thread that asked. */
 void resolver_thread_done(
 	void *arg, const struct resolver_token *token, const struct dns_answer *answer);

@@ -11,9 +11,8 @@
 
 COUNTERS_DEFINE(gateway, GATEWAY_COUNTERS)
 
-/* Completions taken at a time, and work for auth in one poll round. */
-#define BURST          32
-#define AUTH_BUDGET_US 2000
+/* Completions taken at a time. */
+#define BURST 32
 /* Poll rounds after the last mail, to send what was said. */
 #define LAST_ROUNDS 32
 /* Poll rounds between two looks at the kernel's sockets while the lcore is awake. */
@@ -98,8 +97,7 @@ void worker_fini(struct worker *worker)
 		lcore_free(worker->lcores[i]);
 	kernel_port_free(worker->kernel);
 	auth_engine_free(worker->auth);
-	handoff_free(worker->to_resolver);
-	handoff_free(worker->from_resolver);
+	asker_fini(&worker->asker);
 	handoff_free(worker->to_spooler);
 	handoff_free(worker->from_spooler);
 	handoff_free(worker->to_sealer);
@@ -191,8 +189,8 @@ static void read_clocks(struct worker *worker)
 	worker->now_us = worker->round_us = now;
 }
 
-/* Within a round, so that what a verdict took is known to the microsecond. */
-static void read_clock_again(struct worker *worker)
+/* So that what a verdict took is known to the microsecond. */
+void worker_read_clock(struct worker *worker)
 {
 	if (worker->live)
 		worker->now_us = clock_fast_us(&worker->clock);
@@ -238,22 +236,6 @@ static unsigned take_kernel(struct worker *worker)
 	return n;
 }
 
-static unsigned take_dns(struct worker *worker)
-{
-	struct dns_reply replies[BURST];
-	unsigned n = handoff_take(worker->from_resolver, replies, BURST);
-
-	for (unsigned i = 0; i < n; i++) {
-		struct auth_ref ref = {replies[i].token.slot, replies[i].token.generation};
-
-		auth_engine_answer(worker->auth, ref, replies[i].token.index, replies[i].answer,
-			worker->now_us);
-		dns_answer_release(replies[i].answer);
-	}
-	worker->dns_open -= n;
-	return n;
-}
-
 static unsigned take_spool_replies(struct worker *worker)
 {
 	struct spool_reply replies[BURST];
@@ -262,35 +244,6 @@ static unsigned take_spool_replies(struct worker *worker)
 	for (unsigned i = 0; i < n; i++)
 		mail_answered(&replies[i]);
 	return n;
-}
-
-static unsigned take_verdicts(struct worker *worker)
-{
-	struct auth_mail *mail;
-	unsigned n = 0;
-
-	for (; (mail = auth_engine_next_ready(worker->auth)) != NULL; n++) {
-		read_clock_again(worker);
-		mail_verdict(auth_mail_user(mail));
-	}
-	return n;
-}
-
-static void send_questions(struct worker *worker)
-{
-	struct dns_request request = {.token.lcore = worker->index};
-	struct auth_ref ref;
-
-	while (worker->dns_open < WORKER_DNS_CREDIT &&
-		auth_engine_next_question(
-			worker->auth, &ref, &request.token.index, &request.question)) {
-		request.token.slot = ref.slot;
-		request.token.generation = ref.generation;
-		handoff_post(worker->to_resolver, &request);
-		worker->dns_open++;
-		worker_count(worker, GATEWAY_QUESTIONS);
-	}
-	handoff_ring(worker->to_resolver);
 }
 
 static void run_timers(struct worker *worker)
@@ -348,13 +301,13 @@ unsigned worker_round(struct worker *worker)
 	take_capture(worker);
 	n = receive(worker);
 	shed_round(worker);
-	n += take_dns(worker);
+	n += worker->verifier->take(worker);
 	n += take_spool_replies(worker);
-	n += auth_engine_run(worker->auth, worker->now_us, n == 0, AUTH_BUDGET_US);
+	n += worker->verifier->run(worker, n == 0);
 	mail_stream_send(worker);
-	n += take_verdicts(worker);
+	n += worker->verifier->verdicts(worker);
 	run_timers(worker);
-	send_questions(worker);
+	worker->verifier->send(worker);
 	handoff_ring(worker->to_spooler);
 	if (worker->to_sealer)
 		handoff_ring(worker->to_sealer);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "auth/dns/resolver.h"
 #include "auth/pipeline.h"
 #include "base/chunk.h"
 #include "base/clock.h"
@@ -12,6 +11,7 @@
 #include "base/wheel.h"
 #include "dataplane/kernel/kernel_port.h"
 #include "dataplane/lcore.h"
+#include "gateway/asker.h"
 #include "gateway/control/config.h"
 #include "gateway/gateway_counters.h"
 #include "gateway/handoff.h"
@@ -22,6 +22,7 @@
 #include "gateway/settings.h"
 #include "gateway/smtp/smtp_session.h"
 #include "gateway/trace_ring.h"
+#include "gateway/verifier.h"
 #include "spool/log/spool_log.h"
 
 #include <stdatomic.h>
@@ -37,16 +38,6 @@ struct session;
 
 /* --- records that cross between threads ---------------------------------------------------------
  */
-
-struct dns_request {
-	struct resolver_token token;
-	struct dns_question question;
-};
-
-struct dns_reply {
-	struct resolver_token token;
-	const struct dns_answer *answer; /* held once for the receiver */
-};
 
 /* What the spooler is asked for. */
 enum spool_request_kind {
@@ -69,9 +60,6 @@ struct spool_reply {
 	enum spool_request_kind kind;
 	int error; /* 0: durable, or taken; else -errno */
 };
-
-/* Questions of one lcore that may be on their way at once. */
-#define WORKER_DNS_CREDIT 4096
 
 /* Octets of replies that one step may write. */
 #define WORKER_SCRATCH 16384
@@ -124,8 +112,9 @@ struct worker {
 	bool slept;                 /* since the last round */
 	unsigned kernel_rounds;
 
-	struct auth_engine *auth;
-	struct epoch_reader *epoch;
+	const struct verifier *verifier; /* who verifies its mails */
+	struct auth_engine *auth;        /* where it does so itself, and its questions */
+	struct asker asker;
 	struct chunk_pool chunks;
 	struct slab sessions, mails, lines, blocks, mail_blocks, rests;
 	struct wheel wheel;
@@ -140,11 +129,9 @@ struct worker {
 	struct clients clients;                 /* of them, by address */
 
 	struct doorbell bell;
-	struct handoff *to_resolver, *from_resolver;
 	struct handoff *to_spooler, *from_spooler;
 	const struct arc_seal_key *seal_key; /* NULL: nothing is sealed, and these are not there */
 	struct handoff *to_sealer, *sealed;  /* mail by way of the sealer to the spooler */
-	unsigned dns_open;                   /* questions on their way */
 	unsigned mails_out;                  /* requests at the spooler */
 	struct mail *streaming;              /* mails that may have content to send ahead */
 	enum chunk_pool_level memory_level;  /* of this round */
@@ -180,6 +167,9 @@ unsigned worker_round(struct worker *worker);
 void worker_rest(struct worker *worker, bool had_work);
 /* To end: 421 to the idle, finish what is in DATA (DESIGN §7). True when nothing is left. */
 bool worker_drain(struct worker *worker);
+
+/* Within a round: time has passed. */
+void worker_read_clock(struct worker *worker);
 
 /* The thread main: poll rounds until `stop` was set and everything is drained. */
 void worker_run(struct worker *worker);

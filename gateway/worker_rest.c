@@ -19,7 +19,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t next_deadline_us(struct worker *worker)
 {
 	uint64_t next =
-		earlier(wheel_next_us(&worker->wheel), auth_engine_deadline_us(worker->auth));
+		earlier(wheel_next_us(&worker->wheel), worker->verifier->deadline_us(worker));
 
 	for (unsigned i = 0; i < worker->n_lcores; i++)
 		next = earlier(next, lcore_next_deadline_us(worker->lcores[i]));
@@ -32,7 +32,7 @@ static bool has_completions(const struct worker *worker)
 		if (lcore_has_work(worker->lcores[i]))
 			return true;
 	return latest_is_new(&worker->new_access) || latest_is_new(&worker->new_capture) ||
-	       !handoff_is_empty(worker->from_resolver) || !handoff_is_empty(worker->from_spooler);
+	       worker->verifier->has_answers(worker) || !handoff_is_empty(worker->from_spooler);
 }
 
 static uint64_t nap_us(struct worker *worker)
@@ -72,7 +72,7 @@ static void sleep_until_work(struct worker *worker)
  */
 static unsigned patience_rounds(const struct worker *worker)
 {
-	return worker->mails_out || worker->dns_open ? 0 : IDLE_ROUNDS;
+	return worker->mails_out || worker->verifier->awaits(worker) ? 0 : IDLE_ROUNDS;
 }
 
 void worker_rest(struct worker *worker, bool had_work)
