@@ -201,8 +201,15 @@ static struct spf_eval *begin_spf(
 	return spf_eval_new(&mail->arena, &mail->asks, &engine->config.spf, &input);
 }
 
+/* The question that comes at `index`, if it is that type's, was asked before. */
+static void note_early(struct auth_mail *mail, unsigned index, enum dns_type type, uint64_t at_us)
+{
+	if (index < mail->asks.n && mail->asks.ask[index]->question.type == type)
+		mail->asks.ask[index]->early_us = at_us;
+}
+
 /* False where memory is out. */
-static bool begin_evaluations(struct auth_mail *mail)
+static bool begin_evaluations(struct auth_mail *mail, const struct early_times *early)
 {
 	const struct auth_engine *engine = mail->engine;
 
@@ -210,6 +217,7 @@ static bool begin_evaluations(struct auth_mail *mail)
 	mail->spf_helo = begin_spf(mail, (struct bytes){NULL, 0}, mail->helo_domain);
 	if (!mail->spf_helo)
 		return false;
+	note_early(mail, 0, DNS_TXT, early->helo_us);
 	if (mail->mail_from.len > 0) {
 		size_t at = bytes_rfind(mail->mail_from, '@');
 		struct bytes domain = {NULL, 0}, local_part = mail->mail_from;
@@ -222,7 +230,9 @@ static bool begin_evaluations(struct auth_mail *mail)
 		if (!mail->spf_mfrom)
 			return false;
 	}
+	unsigned reverse = mail->asks.n;
 	iprev_begin(&mail->iprev, &mail->asks, &mail->client);
+	note_early(mail, reverse, DNS_PTR, early->reverse_us);
 	mail->dkim = dkim_verifier_new(
 		&mail->arena, &mail->asks, engine->queue, &engine->config.dkim, mail->now_unix_s);
 	if (!mail->dkim)
@@ -270,7 +280,7 @@ struct auth_mail *auth_mail_begin(
 	mail->mail_from = arena_dup(&mail->arena, envelope->mail_from);
 	mail->header = slab_get(&engine->headers);
 	if (!mail->helo.data || !mail->mail_from.data || !mail->header ||
-		!begin_evaluations(mail)) {
+		!begin_evaluations(mail, &envelope->early)) {
 		counter_inc(&engine->counters.v[AUTH_NO_MEMORY]);
 		auth_mail_end(mail);
 		return NULL;

@@ -4,6 +4,7 @@
 #include "auth/crypto/crypto.h"
 #include "auth/dns/dns.h"
 #include "auth/dns/dns_cache.h"
+#include "auth/early.h"
 #include "auth/trace.h"
 #include "auth/verdict.h"
 #include "base/bytes.h"
@@ -57,9 +58,11 @@ struct auth_envelope {
 	struct bytes helo;      /* as given; copied */
 	struct bytes mail_from; /* reverse-path without <>; empty = null sender; copied */
 	uint64_t now_unix_s;
+	struct early_times early; /* for the trace: what was asked before there was this mail */
 };
 
-/* Begin at MAIL FROM: SPF and iprev start now. NULL when max_mails are open. */
+/* Begin at MAIL FROM: SPF and iprev start now (what early.h asked for comes soon). NULL when
+ * max_mails are open. */
 struct auth_mail *auth_mail_begin(
 	struct auth_engine *engine, const struct auth_envelope *envelope, uint64_t now_us);
 struct auth_ref auth_mail_ref(const struct auth_mail *mail);

@@ -12,7 +12,7 @@ struct event {
 	uint8_t kind;   /* enum trace_kind */
 };
 
-#define MAX_EVENTS  (4 + 2 * DNS_ASKS_MAX + 2 * DKIM_MAX_SIGNATURES + ARC_MAX_SETS)
+#define MAX_EVENTS  (6 + 2 * DNS_ASKS_MAX + 2 * DKIM_MAX_SIGNATURES + ARC_MAX_SETS)
 #define MAX_RECORDS 16  /* of an answer that are told */
 #define MAX_TEXT    512 /* octets of a record that are told */
 #define SHORT_TEXT  48  /* where a longer one does not fit */
@@ -53,6 +53,8 @@ static void gather(const struct auth_mail *mail, struct events *events)
 {
 	for (unsigned i = 0; i < mail->asks.n; i++) {
 		const struct dns_ask *ask = mail->asks.ask[i];
+		if (ask->early_us > 0)
+			add(events, ask->asked_us, TRACE_EARLY, i);
 		add(events, ask->asked_us, TRACE_ASK, i);
 		add(events, ask->answered_us, TRACE_ANSWER, i);
 	}
@@ -176,6 +178,10 @@ static bool put_event(
 	trace_event(w, kind, event->at_us > mail->begun_us ? event->at_us - mail->begun_us : 0);
 	switch (kind) {
 	case TRACE_ASK: put_question(w, mail->asks.ask[event->index], event->index); break;
+	case TRACE_EARLY:
+		put_question(w, mail->asks.ask[event->index], event->index);
+		trace_number(w, mail->begun_us - mail->asks.ask[event->index]->early_us);
+		break;
 	case TRACE_ANSWER: put_answer(w, mail->asks.ask[event->index], event->index, max); break;
 	case TRACE_HASHED:
 	case TRACE_DKIM:

@@ -46,7 +46,9 @@
 	X(SEALED, "sealed", "sealed as set % of its ARC chain, cv=%", "set:n cv:s")                \
 	X(UNSEALED, "unsealed", "not sealed: %", "reason:s")                                       \
 	X(LOST, "lost", "and % events more than a trace holds", "events:n")                        \
-	X(END, "end", "%", "text:s")
+	X(END, "end", "%", "text:s")                                                               \
+	X(EARLY, "asked_early", "asked #% %: already % us before the mail",                        \
+		"question:n type:s name:s before_us:n")
 
 enum trace_kind {
 	TRACE_NOTHING, /* so that no kind is 0 */

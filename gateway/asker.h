@@ -24,18 +24,19 @@ struct dns_reply {
 };
 
 struct asker {
-	uint32_t index; /* among the resolver's askers: `lcore` of its tokens */
-	unsigned open;  /* questions on their way */
+	uint32_t index;      /* among the resolver's askers: `lcore` of its tokens */
+	unsigned open;       /* questions on their way */
+	struct early *early; /* asks ahead of any mail; NULL: this thread meets no clients */
 	struct handoff *to_resolver, *from_resolver;
 };
 
 /* The bells are those of the resolver and of the thread that asks. 0 or -errno. */
 int asker_init(
 	struct asker *asker, uint32_t index, struct doorbell *resolver, struct doorbell *self);
-/* Nobody answers any more. */
+/* Nobody answers any more; `early` is freed too. */
 void asker_fini(struct asker *asker);
 
-/* The asker's thread: answers to the engine; returns how many. */
+/* The asker's thread: answers to the engine (NULL: there is none here); returns how many. */
 unsigned asker_take(struct asker *asker, struct auth_engine *engine, uint64_t now_us);
 /* The asker's thread: what the engine asks, as far as there is credit; returns how many. */
 unsigned asker_send(struct asker *asker, struct auth_engine *engine);

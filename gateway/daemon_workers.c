@@ -59,6 +59,7 @@ static struct tcp_config tcp_of(
 struct secrets {
 	uint64_t hash_key[2];
 	struct siphash_key clients;
+	struct siphash_key early;
 	uint8_t tcp[16];
 	uint64_t seed;
 };
@@ -183,8 +184,15 @@ static int add_auth(struct daemon *d, struct worker *worker)
 			       epoch_reader_at(&d->epoch, worker->index), &worker->auth);
 }
 
+static int add_early(struct daemon *d, struct worker *worker, const struct secrets *secrets)
+{
+	return early_new(d->resolver.cache, epoch_reader_at(&d->epoch, worker->index),
+		secrets->early, &worker->asker.early);
+}
+
 static void register_counters(struct daemon *d, struct worker *worker)
 {
+	counters_register(&d->counters, early_counters(worker->asker.early));
 	counters_register(&d->counters, &worker->counters.block);
 	counters_register(&d->counters, auth_counters(worker->auth));
 	for (unsigned i = 0; i < worker->n_lcores; i++) {
@@ -213,6 +221,8 @@ static int make_worker(
 		error = add_handoffs(d, worker);
 	if (error == 0)
 		error = add_auth(d, worker);
+	if (error == 0)
+		error = add_early(d, worker, secrets);
 	for (unsigned i = 0; error == 0 && i < config->n_listen; i++)
 		error = add_listen(d, worker, i, secrets, why);
 	if (error == 0)

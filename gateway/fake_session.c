@@ -366,6 +366,7 @@ static void make_handoffs(void)
 	unsigned mails = fakes.config->limits.mails;
 
 	asker_init(&w->asker, 0, NULL, NULL);
+	assert_int_equal(early_new(NULL, NULL, (struct siphash_key){1, 2}, &w->asker.early), 0);
 	handoff_new("", mails * WORKER_REQUESTS_PER_MAIL, sizeof(struct spool_request), NULL,
 		&w->to_spooler);
 	handoff_new("", mails * WORKER_REQUESTS_PER_MAIL, sizeof(struct spool_reply), NULL,

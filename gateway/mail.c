@@ -79,6 +79,8 @@ struct mail *mail_begin(struct session *session)
 		.helo = smtp->helo,
 		.mail_from = smtp->transaction.reverse_path.address,
 		.now_unix_s = worker->now_unix_us / 1000000,
+		.early = early_times(
+			worker->asker.early, &session->peer, smtp->helo, worker->now_us),
 	};
 
 	if (!mail)

@@ -26,6 +26,7 @@ struct session {
 	bool peer_shut;
 	bool closed; /* no more is read; it ends when the rest is sent */
 	bool wide;   /* the receive window is DATA's */
+	bool asked_early;
 	struct ip_addr peer;
 };
 

@@ -7,6 +7,18 @@ static void answer(struct session *session, enum smtp_reply_id id, struct text *
 	smtp_session_answer(&session->smtp, smtp_reply_get(id), NULL, 0, out);
 }
 
+/* What any mail of this client will need is looked up now (DESIGN §4.2), and the cache keeps it:
+ * once for a session, so that greetings alone ask little. */
+static void on_helo(struct session *session)
+{
+	struct worker *worker = session->worker;
+
+	if (session->asked_early)
+		return;
+	session->asked_early = true;
+	early_ask(worker->asker.early, &session->peer, session->smtp.helo, worker->now_us);
+}
+
 static void on_mail(struct session *session, struct text *out)
 {
 	session->mail = mail_begin(session);
@@ -98,7 +110,7 @@ bool session_ask_event(struct session *session, enum smtp_event event, struct te
 	case SMTP_EVENT_CONTENT_END: on_content_end(session, out); return true;
 	case SMTP_EVENT_RESET: session_drop_mail(session); return true;
 	case SMTP_EVENT_CLOSE: session->closed = true; return true;
-	case SMTP_EVENT_HELO:
+	case SMTP_EVENT_HELO: on_helo(session); return true;
 	case SMTP_EVENT_OUTPUT: return true;
 	case SMTP_EVENT_INPUT:
 	case SMTP_EVENT_WAIT:

@@ -581,6 +581,41 @@ static void the_trace_of_a_mail_is_kept_with_its_end(void **state)
 	fakes_nothing_is_left();
 }
 
+static void a_greeting_asks_what_its_mail_will_need_and_once(void **state)
+{
+	const counter *asked = early_counters(fakes.worker.asker.early)->values;
+	char buffer[TRACE_RING_RECORD + 1], room[8192];
+	struct text text, words;
+	uint64_t id;
+
+	(void)state;
+	fakes.dns_silent = true;
+	open_conn();
+	fake_conn_say(&conn, "EHLO mx.strict.example\r\n");
+	assert_int_equal(asked[EARLY_ASKED], 2); /* names of the client, SPF of HELO */
+	for (unsigned i = 0; i < 50; i++) {
+		char line[64];
+		snprintf(line, sizeof(line), "EHLO m%u.strict.example\r\n", i);
+		fake_conn_say(&conn, line);
+	}
+	assert_int_equal(asked[EARLY_ASKED], 2);
+	fakes.dns_silent = false;
+	fakes_wait(1000);
+	fake_conn_say(&conn, "EHLO mx.strict.example\r\nMAIL FROM:<a@plain.example>\r\n"
+			     "RCPT TO:<bob@lab.example>\r\nDATA\r\n" CONTENT);
+	id = fakes.at_spooler[0].mail->queue_id;
+	fakes_commit(0);
+	text_init(&text, buffer, sizeof(buffer));
+	assert_true(trace_ring_find(fakes.worker.traces, id, &text));
+	text_init(&words, room, sizeof(room));
+	trace_format_text(text_bytes(&text), &words);
+	assert_non_null(strstr(text_str(&words),
+		"+0 asked TXT mx.strict.example: already 1000000 us before the mail\n"));
+	assert_non_null(strstr(text_str(&words), "in-addr.arpa: already 1000000 us"));
+	fake_conn_break(&conn);
+	fakes_nothing_is_left();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fakes_setup, fakes_teardown)
 
 int main(void)
@@ -617,6 +652,7 @@ int main(void)
 		TEST(draining_ends_in_time),
 		TEST(new_settings_hold_from_the_next_round_on),
 		TEST(the_trace_of_a_mail_is_kept_with_its_end),
+		TEST(a_greeting_asks_what_its_mail_will_need_and_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

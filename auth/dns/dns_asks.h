@@ -18,6 +18,7 @@ struct dns_ask {
 	uint32_t tag;
 	const struct dns_answer *answer; /* held */
 	uint64_t asked_us, answered_us;
+	uint64_t early_us; /* asked already, when there was no mail yet; 0: no */
 };
 
 struct dns_asks {
