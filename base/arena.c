@@ -18,6 +18,7 @@ _Static_assert(sizeof(struct arena_block) == 16, "data of a block is aligned lik
 void arena_init(struct arena *a, struct slab *blocks, uint32_t max_blocks)
 {
 	assert(blocks->object_size > sizeof(struct arena_block));
+	assert(blocks->object_size <= UINT32_MAX);
 	*a = (struct arena){.blocks = blocks, .max_blocks = max_blocks};
 }
 
@@ -77,7 +78,7 @@ void *arena_alloc(struct arena *a, size_t size, size_t align)
 		}
 		at = 0;
 	}
-	a->used = at + size;
+	a->used = (uint32_t)(at + size);
 	UNPOISON(a->current->data + at, size);
 	return a->current->data + at;
 }

@@ -15,10 +15,10 @@ struct arena_block;
 struct arena {
 	struct slab *blocks;
 	struct arena_block *current; /* newest first; NULL while nothing is allocated */
-	size_t used;                 /* octets of the current block */
+	uint32_t used;               /* octets of the current block */
 	uint32_t block_count;
 	uint32_t max_blocks;
-	uint64_t refused; /* allocations that met a bound */
+	uint32_t refused; /* allocations that met a bound */
 };
 
 /* `blocks` is borrowed and outlives the arena. No block is taken yet. */

@@ -184,7 +184,7 @@ static struct lcore_config config_of(uint32_t address, const uint8_t seed)
 				.max_connections = 4096,
 				.max_half_open = 4096,
 				.max_time_wait = 65536,
-				.send_block_count = 2 * SEND_BUFFER / 4096,
+				.send_block_count = 2 * SEND_BUFFER / TCP_SEND_BLOCK_OCTETS,
 				.receive_bytes_max = 32u << 20,
 				.send_buffer_max = SEND_BUFFER,
 				.linger_bytes = 1u << 16,

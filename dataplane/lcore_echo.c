@@ -137,7 +137,7 @@ static void configure(struct options *o)
 		.max_connections = 1024,
 		.max_half_open = 256,
 		.max_time_wait = 1024,
-		.send_block_count = 4096,
+		.send_block_count = 16384,
 		.receive_bytes_max = 16u << 20,
 		.send_buffer_max = 1u << 20,
 		.linger_bytes = 1u << 20,

@@ -6,8 +6,6 @@
 
 /* A closed connection's entry in TIME-WAIT, and its place in that table. */
 #define TIME_WAIT_OCTETS 112
-/* A block of what is sent and not yet acknowledged. */
-#define SEND_BLOCK_OCTETS 4096
 
 unsigned memory_plan(const struct config *config, struct memory_plan_line lines[MEMORY_PLAN_LINES])
 {
@@ -19,8 +17,9 @@ unsigned memory_plan(const struct config *config, struct memory_plan_line lines[
 			io * worker_tcp_connections(config) * TCP_CONNECTION_OCTETS +
 				connections * TIME_WAIT_OCTETS},
 		{"replies on their way", "limits.connections",
-			io * worker_send_blocks(config) * SEND_BLOCK_OCTETS},
-		{"connections: SMTP", "limits.connections", connections * sizeof(struct session)},
+			io * worker_send_blocks(config) * TCP_SEND_BLOCK_OCTETS},
+		{"connections: SMTP", "limits.connections",
+			connections * (sizeof(struct session) + SESSION_CLIENT_OCTETS)},
 		{"command lines not yet whole", "limits.connections",
 			connections * config->limits.command_bytes},
 		{"replies not yet sent", "limits.connections", connections * WORKER_SCRATCH},

@@ -30,8 +30,13 @@ struct session {
 	struct ip_addr peer;
 };
 
-/* DESIGN §5: an idle plaintext connection costs 1 KiB at most, in all. */
-_Static_assert(sizeof(struct session) + TCP_CONNECTION_OCTETS <= 1024, "what is idle is small");
+/* A client that no other connection comes from, and its place among all. */
+#define SESSION_CLIENT_OCTETS (sizeof(struct client) + 2 * sizeof(void *))
+/* DESIGN §5: an idle plaintext connection costs 1 KiB at most, in all. The rest is for what is
+ * shared: replies that were on their way at once, pages begun. */
+_Static_assert(sizeof(struct session) + TCP_CONNECTION_OCTETS + SESSION_CLIENT_OCTETS <= 976,
+	"what is idle is small");
+_Static_assert(sizeof(struct session) % 64 == 0, "sessions share no cache line");
 
 /* A connection was opened. NULL: it was refused, and the handle is no longer ours. */
 struct session *session_open(struct worker *worker, struct stream stream);

@@ -432,6 +432,30 @@ static void a_refusal_that_cannot_be_said_is_a_reset(void **state)
 	end_crowd();
 }
 
+/* DESIGN §5: TCP, SMTP and table of an idle connection, even where each comes from an address of
+ * its own. */
+static void an_idle_connection_takes_1_KiB_at_most(void **state)
+{
+	const struct worker *worker = &fakes.worker;
+
+	(void)state;
+	open_conn();
+	fake_conn_say(
+		&conn, "EHLO a-host-with-a-name-as-long-as-names-are.mail.client.example\r\n");
+	assert_string_equal(fake_conn_codes(&conn), "220 250");
+	assert_int_equal(worker->sessions.in_use, 1);
+	assert_int_equal(worker->clients.entries.in_use, 1);
+	assert_int_equal(worker->lines.in_use, 0);
+	assert_int_equal(worker->blocks.in_use, 0);
+	assert_int_equal(worker->rests.in_use, 0);
+	assert_int_equal(worker->mails.in_use, 0);
+	assert_in_range(TCP_CONNECTION_OCTETS + worker->sessions.object_size +
+				worker->clients.entries.object_size + 2 * sizeof(void *),
+		1, 1024);
+	fake_conn_say(&conn, "QUIT\r\n");
+	fakes_nothing_is_left();
+}
+
 static void a_full_table_says_so(void **state)
 {
 	(void)state;
@@ -644,6 +668,7 @@ int main(void)
 		TEST(content_must_come_at_a_pace),
 		TEST(one_client_cannot_have_all_connections),
 		TEST(a_refusal_that_cannot_be_said_is_a_reset),
+		TEST(an_idle_connection_takes_1_KiB_at_most),
 		TEST(a_full_table_says_so),
 		TEST(a_full_table_closes_the_longest_idle),
 		TEST(nobody_is_closed_within_a_transaction),

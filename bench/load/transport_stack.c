@@ -392,7 +392,7 @@ static int make_lcore(struct transport_stack *s)
 				.max_connections = most * 2,
 				.max_half_open = 16,
 				.max_time_wait = most < 65536 ? most : 65536,
-				.send_block_count = most < 4096 ? 8192 : 16384,
+				.send_block_count = most < 4096 ? 32768 : 65536,
 				.receive_bytes_max = o->memory_mb << 18,
 				.send_buffer_max = SEND_BUFFER,
 				.linger_bytes = 1u << 16,

@@ -23,14 +23,15 @@ struct tcp_conn;
 
 /* Octets that an open connection takes at most while nothing is under way: its block and its place
  * in the table. */
-#define TCP_CONNECTION_OCTETS 512
+#define TCP_CONNECTION_OCTETS 480
+/* A block of bytes to send: what is queued on a connection takes one at least. */
+#define TCP_SEND_BLOCK_OCTETS 1024
 
 struct tcp_config {
 	unsigned max_connections;
 	unsigned max_half_open; /* above it SYN cookies answer */
 	unsigned max_time_wait;
-	uint32_t send_block_count;  /* blocks of 4 KiB shared by all connections for bytes not yet
-				       acked */
+	uint32_t send_block_count;  /* blocks shared by all connections for bytes not yet acked */
 	uint32_t receive_bytes_max; /* true size of all packets held, over all connections */
 	uint32_t send_buffer_max;   /* per connection */
 	uint32_t linger_bytes;      /* read and thrown away after our FIN before RST */

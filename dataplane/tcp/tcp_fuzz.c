@@ -219,7 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	config.max_connections = 8;
 	config.max_half_open = 2;
 	config.max_time_wait = 2;
-	config.send_block_count = 4;
+	config.send_block_count = 16;
 	config.send_buffer_max = 12000;
 	config.receive_bytes_max = 60000;
 	config.keepalive_s = 50;

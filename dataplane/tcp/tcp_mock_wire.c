@@ -280,7 +280,7 @@ struct tcp_config mock_config(void)
 	return (struct tcp_config){.max_connections = 1024,
 		.max_half_open = 64,
 		.max_time_wait = 64,
-		.send_block_count = 1024,
+		.send_block_count = 4096,
 		.receive_bytes_max = 8u << 20,
 		.send_buffer_max = 256u << 10,
 		.linger_bytes = 64u << 10,

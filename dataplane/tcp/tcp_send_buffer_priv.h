@@ -1,22 +1,23 @@
 /*
- * Octets queued by the consumer and not yet acknowledged, in blocks of 4 KiB taken from a slab that
- * all connections share. Position 0 is the first octet held.
+ * Octets queued by the consumer and not yet acknowledged, in blocks taken from a slab that all
+ * connections share. Position 0 is the first octet held. Blocks are small because most of what
+ * servers say is: a line takes a whole one until it is acknowledged.
  */
 #pragma once
 
 #include "base/bytes.h"
 #include "base/slab.h"
+#include "dataplane/tcp/tcp.h"
 
-#define TCP_SEND_BLOCK_SIZE 4096u
-#define TCP_SEND_BLOCK_ROOM (TCP_SEND_BLOCK_SIZE - 16u)
+#define TCP_SEND_BLOCK_ROOM (TCP_SEND_BLOCK_OCTETS - 12u)
 
 struct tcp_send_block {
 	struct tcp_send_block *next;
 	uint32_t used;
-	uint8_t data[TCP_SEND_BLOCK_ROOM + 4];
+	uint8_t data[TCP_SEND_BLOCK_ROOM];
 };
 
-_Static_assert(sizeof(struct tcp_send_block) == TCP_SEND_BLOCK_SIZE, "a block is one page");
+_Static_assert(sizeof(struct tcp_send_block) == TCP_SEND_BLOCK_OCTETS, "no octet is lost");
 
 struct tcp_send_buffer {
 	struct tcp_send_block *head, *tail;

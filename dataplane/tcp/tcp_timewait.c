@@ -68,8 +68,11 @@ struct tcp_timewait_entry *tcp_timewait_add(struct tcp_timewait *tw, const struc
 struct tcp_timewait_entry *tcp_timewait_find(
 	const struct tcp_timewait *tw, const struct tcp_tuple *tuple, uint32_t hash)
 {
-	struct tcp_timewait_entry *e = tw->buckets[hash & tw->mask];
+	struct tcp_timewait_entry *e = NULL;
 
+	/* Looking into a table that is empty would only make it come into memory. */
+	if (tw->oldest)
+		e = tw->buckets[hash & tw->mask];
 	while (e && (e->hash != hash || !tcp_tuple_eq(&e->tuple, tuple)))
 		e = e->hash_next;
 	return e;

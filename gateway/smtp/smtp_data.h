@@ -21,12 +21,12 @@ enum smtp_data_flaw {
 struct smtp_data {
 	uint8_t state;
 	bool in_header;
-	bool line_empty;        /* nothing on this line yet */
-	uint16_t flaws;         /* enum smtp_data_flaw, ever seen */
+	bool line_empty; /* nothing on this line yet */
+	uint8_t odd;     /* how much of an odd end mark the last octets are */
+	uint16_t flaws;  /* enum smtp_data_flaw, ever seen */
+	uint16_t first_flaw;
 	uint64_t octets;        /* of content given out */
 	uint64_t first_flaw_at; /* octet number (from 1) of the first bare CR, LF or NUL */
-	uint16_t first_flaw;
-	uint8_t odd; /* how much of an odd end mark the last octets are */
 };
 
 void smtp_data_init(struct smtp_data *data);

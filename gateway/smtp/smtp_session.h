@@ -52,11 +52,11 @@ enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
 /* The transaction so far; bytes lie in the session's arena until it ends. */
 struct smtp_transaction {
 	struct smtp_path reverse_path;
-	uint64_t size; /* declared, 0 if not */
-	enum smtp_body body;
+	uint64_t size;         /* declared, 0 if not */
+	uint32_t n_recipients; /* accepted */
+	uint8_t body;          /* enum smtp_body */
 	uint8_t ret;           /* enum dsn_ret */
 	struct bytes envid;    /* as given */
-	uint32_t n_recipients; /* accepted */
 	struct smtp_recipient *first, *last;
 };
 

@@ -117,7 +117,7 @@ static void set_defaults(struct options *o)
 		.max_connections = 4096,
 		.max_half_open = 256,
 		.max_time_wait = 4096,
-		.send_block_count = 4096,
+		.send_block_count = 16384,
 		.receive_bytes_max = 16u << 20,
 		.send_buffer_max = 1u << 20,
 		.linger_bytes = 1u << 20,
