@@ -21,22 +21,52 @@ static void field_put(struct field_out *out, uint8_t c)
 	out->piece[out->n++] = c;
 }
 
+static void field_put_run(struct field_out *out, struct bytes run)
+{
+	while (run.len > 0) {
+		size_t room = sizeof(out->piece) - out->n;
+		size_t n = run.len < room ? run.len : room;
+
+		memcpy(out->piece + out->n, run.data, n);
+		out->n += n;
+		run = bytes_from(run, n);
+		if (run.len > 0) {
+			out->give(out->sink, bytes_of(out->piece, out->n));
+			out->n = 0;
+		}
+	}
+}
+
+static bool is_wsp_or_cr(int c)
+{
+	return ascii_is_wsp(c) || c == '\r';
+}
+
 /* §3.4.2: unfolded, runs of WSP to one SP, none at either end. */
 static void field_put_relaxed(struct field_out *out, struct bytes value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		uint8_t c = value.data[i];
-		if (c == '\r' && i + 1 < value.len && value.data[i + 1] == '\n') {
-			i++;
-		} else if (ascii_is_wsp(c)) {
+	struct cursor c = cursor_of(value);
+
+	while (!cursor_done(&c)) {
+		const uint8_t *from = c.at;
+
+		if (ascii_is_wsp(*from)) {
+			c.at++;
 			out->wsp = true;
-		} else {
-			if (out->wsp && out->any)
-				field_put(out, ' ');
-			out->wsp = false;
-			out->any = true;
-			field_put(out, c);
+			continue;
 		}
+		if (*from == '\r' && c.end - from > 1 && from[1] == '\n') {
+			c.at += 2;
+			continue;
+		}
+		c.at++; /* whatever it is */
+		while (!cursor_done(&c) && !is_wsp_or_cr(*c.at))
+			c.at++;
+		if (out->wsp && out->any)
+			field_put(out, ' ');
+		out->wsp = false;
+		out->any = true;
+		field_put_run(out, bytes_of(from, (size_t)(c.at - from)));
 	}
 }
 

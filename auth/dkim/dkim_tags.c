@@ -122,6 +122,26 @@ static const uint8_t base64_class[256] = {
 	['\n'] = BLANK,
 };
 
+/* How many groups of four digits stand side by side at the front, as nearly all do; decoded. */
+static size_t whole_groups(struct bytes text, uint8_t *out, size_t capacity)
+{
+	size_t most = text.len / 4 < capacity / 3 ? text.len / 4 : capacity / 3, n;
+
+	for (n = 0; n < most; n++, out += 3) {
+		const uint8_t *at = text.data + 4 * n;
+		uint8_t a = base64_class[at[0]], b = base64_class[at[1]], c = base64_class[at[2]],
+			d = base64_class[at[3]];
+		if (!(a & b & c & d & DIGIT) || ((a | b | c | d) & PADDING))
+			break;
+		uint32_t bits =
+			(a & 0x3fu) << 18 | (b & 0x3fu) << 12 | (c & 0x3fu) << 6 | (d & 0x3fu);
+		out[0] = (uint8_t)(bits >> 16);
+		out[1] = (uint8_t)(bits >> 8);
+		out[2] = (uint8_t)bits;
+	}
+	return n;
+}
+
 bool dkim_tags_base64(struct bytes text, uint8_t *out, size_t capacity, size_t *len)
 {
 	uint32_t bits = 0;
@@ -129,6 +149,13 @@ bool dkim_tags_base64(struct bytes text, uint8_t *out, size_t capacity, size_t *
 
 	*len = 0;
 	for (size_t i = 0; i < text.len; i++) {
+		if (digits % 4 == 0 && padding == 0) {
+			size_t n = whole_groups(bytes_from(text, i), out + *len, capacity - *len);
+			*len += 3 * n;
+			i += 4 * n;
+			if (i == text.len)
+				break;
+		}
 		uint8_t class = base64_class[text.data[i]];
 		if (class == BLANK)
 			continue;
