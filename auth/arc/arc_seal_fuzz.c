@@ -83,6 +83,9 @@ static void check(struct bytes message)
 	enum auth_result result;
 	struct text out;
 
+	/* The result's field would take the first line for its own. */
+	if (message.len > 0 && ascii_is_wsp(message.data[0]))
+		return;
 	text_init(&out, sealed, sizeof(sealed));
 	result = verify(message, &before);
 	if ((result != AUTH_NONE && result != AUTH_PASS && result != AUTH_FAIL) ||
