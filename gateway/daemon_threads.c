@@ -1,5 +1,6 @@
 #include "gateway/daemon_priv.h"
 
+#include <sched.h>
 #include <stdio.h>
 
 /* Starting the threads, and ending them in the reverse order. */
@@ -9,27 +10,31 @@ struct other {
 	void *(*main)(void *arg);
 	size_t at; /* of its struct in struct daemon */
 	size_t thread, stop, bell;
+	/* On a CPU that it shares with an lcore it runs while that one pauses, and interrupts it
+	 * for nothing. */
+	bool batch;
 };
 
-#define OTHER(name, member, type)                                                                  \
+#define OTHER(name, member, type, batch)                                                           \
 	{                                                                                          \
 		name, member##_main, offsetof(struct daemon, member),                              \
 			offsetof(struct type, thread), offsetof(struct type, stop),                \
-			offsetof(struct type, bell)                                                \
+			offsetof(struct type, bell), batch                                         \
 	}
 
 /* In the order they start; they end in the reverse: delivery before the spooler that notes its
  * results. */
 static const struct other others[] = {
 	{"logger", logger_main, offsetof(struct daemon, logger),
-		offsetof(struct logger_thread, thread), offsetof(struct logger_thread, stop), 0},
-	OTHER("filler", filler, filler_thread),
-	OTHER("spooler", spooler, spooler_thread),
-	OTHER("sealer", sealer, sealer_thread),
+		offsetof(struct logger_thread, thread), offsetof(struct logger_thread, stop), 0,
+		true},
+	OTHER("filler", filler, filler_thread, true),
+	OTHER("spooler", spooler, spooler_thread, false),
+	OTHER("sealer", sealer, sealer_thread, false),
 	{"relay", relay_main, offsetof(struct daemon, relay), offsetof(struct relay_thread, thread),
-		offsetof(struct relay_thread, stop), 0},
-	OTHER("delivery", delivery, delivery_thread),
-	OTHER("resolver", resolver, resolver_thread),
+		offsetof(struct relay_thread, stop), 0, true},
+	OTHER("delivery", delivery, delivery_thread, true),
+	OTHER("resolver", resolver, resolver_thread, false),
 };
 #define N_OTHERS (sizeof(others) / sizeof(others[0]))
 
@@ -53,6 +58,8 @@ static int start_others(struct daemon *d)
 		if (error)
 			return -error;
 		pthread_setname_np(*thread, o->name);
+		if (o->batch)
+			pthread_setschedparam(*thread, SCHED_BATCH, &(struct sched_param){0});
 	}
 	return 0;
 }
