@@ -19,10 +19,9 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_dkim = {
 	.name = "dkim",
-	.synopsis =
-		"keygen --domain D --selector S [--rsa BITS|--ed25519] [--key FILE] |\n"
-		"       sign --domain D --selector S --key FILE [--headers A:B] [--now T] [--lf] "
-		"MESSAGE|-",
+	.synopsis = "keygen --domain D --selector S [--rsa BITS|--ed25519] [--key FILE] |\n"
+		    "       sign --domain D --selector S --key FILE [--headers A:B] [--canon "
+		    "HEADER/BODY] [--now T] [--lf] MESSAGE|-",
 	.help = "make a signing key and its DNS record; sign a message",
 	.run = run,
 };
@@ -36,7 +35,7 @@ const struct cli_command cli_dkim = {
 #define RSA_BITS_MAX 4096
 
 struct options {
-	const char *domain, *selector, *key, *headers, *now, *rsa, *message;
+	const char *domain, *selector, *key, *headers, *canon, *now, *rsa, *message;
 	bool ed25519, convert;
 };
 
@@ -45,6 +44,7 @@ static const struct option long_options[] = {
 	{"selector", required_argument, NULL, 's'},
 	{"key", required_argument, NULL, 'k'},
 	{"headers", required_argument, NULL, 'h'},
+	{"canon", required_argument, NULL, 'c'},
 	{"now", required_argument, NULL, 'n'},
 	{"rsa", required_argument, NULL, 'r'},
 	{"ed25519", no_argument, NULL, 'e'},
@@ -63,6 +63,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 		case 's': options->selector = optarg; break;
 		case 'k': options->key = optarg; break;
 		case 'h': options->headers = optarg; break;
+		case 'c': options->canon = optarg; break;
 		case 'n': options->now = optarg; break;
 		case 'r': options->rsa = optarg; break;
 		case 'e': options->ed25519 = true; break;
@@ -157,18 +158,39 @@ static int keygen(const struct options *options)
 
 /* --- sign ------------------------------------------------------------------------------------ */
 
+static bool take_canon(struct bytes word, enum dkim_canon *canon)
+{
+	*canon = bytes_eq(word, BYTES("simple")) ? DKIM_SIMPLE : DKIM_RELAXED;
+	return *canon == DKIM_SIMPLE || bytes_eq(word, BYTES("relaxed"));
+}
+
+/* As c= has it (RFC 6376 §3.5): without a slash the body is simple. */
+static bool parse_canon(const char *text, enum dkim_canon *header, enum dkim_canon *body)
+{
+	struct bytes rest = bytes_str(text), word;
+
+	*header = *body = DKIM_RELAXED;
+	if (!text)
+		return true;
+	bytes_split(&rest, '/', &word);
+	if (!take_canon(word, header))
+		return false;
+	*body = DKIM_SIMPLE;
+	return !rest.data || take_canon(rest, body);
+}
+
 static int sign_message(const struct options *options, const struct dkim_signer *signer,
 	struct bytes message, uint64_t now_unix_s)
 {
-	const struct dkim_sign_options how = {.domain = bytes_str(options->domain),
+	struct dkim_sign_options how = {.domain = bytes_str(options->domain),
 		.selector = bytes_str(options->selector),
 		.names = bytes_str(options->headers),
-		.header = DKIM_RELAXED,
-		.body = DKIM_RELAXED,
 		.now_unix_s = now_unix_s};
 	char field[FIELD_MAX];
 	struct text text;
 
+	if (!parse_canon(options->canon, &how.header, &how.body))
+		return cli_usage(&cli_dkim, "--canon %s: simple or relaxed, twice", options->canon);
 	text_init(&text, field, sizeof(field));
 	int error = dkim_sign(signer, &how, message, &text);
 	if (error == -EINVAL)

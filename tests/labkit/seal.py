@@ -30,8 +30,9 @@ def seal(message, key, domain, selector, authserv_id, headers=None, now=None):
                     *_common(key, domain, selector, headers, now))
 
 
-def sign(message, key, domain, selector, headers=None, now=None):
-    return _postern(message, "dkim", "sign", *_common(key, domain, selector, headers, now))
+def sign(message, key, domain, selector, headers=None, now=None, canon=None):
+    return _postern(message, "dkim", "sign", *_common(key, domain, selector, headers, now),
+                    *(("--canon", canon) if canon else ()))
 
 
 def fields(section):

@@ -46,7 +46,7 @@ def _der(directory, algorithm, *options):
 
 
 @functools.lru_cache(maxsize=64)
-def _private_key(directory, algorithm):
+def private_key(directory, algorithm):
     if algorithm == "rsa":
         with open(f"{directory}/rsa.pem", "rb") as f:
             return f.read()
@@ -129,7 +129,7 @@ def sign(directory, text, domain, algorithm="rsa", canonicalization="relaxed/rel
     header, body = canonicalization.encode().split(b"/")
     text = crlf(text)
     field = dkim.sign(text, SELECTORS[algorithm].encode(), domain.encode(),
-                      _private_key(directory, algorithm), canonicalize=(header, body),
+                      private_key(directory, algorithm), canonicalize=(header, body),
                       signature_algorithm=f"{algorithm}-sha256".encode(),
                       include_headers=[b"From", b"To", b"Subject", b"Date", b"Message-ID"])
     return field + text
