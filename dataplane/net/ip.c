@@ -45,7 +45,7 @@ static bool ip4_is_martian(const struct net *net, const struct ip_addr *src)
  */
 static bool ip4_options_ok(const uint8_t *p, unsigned len)
 {
-	enum { END = 0, NOP = 1, LOOSE_ROUTE = 131, STRICT_ROUTE = 137 };
+	enum { END = 0, NOP = 1, TIMESTAMPS = 68, LOOSE_ROUTE = 131, STRICT_ROUTE = 137 };
 
 	for (unsigned i = 0; i < len && p[i] != END;) {
 		if (p[i] == NOP) {
@@ -55,6 +55,8 @@ static bool ip4_options_ok(const uint8_t *p, unsigned len)
 		if (len - i < 2 || p[i + 1] < 2 || p[i + 1] > len - i)
 			return false;
 		if (p[i] == LOOSE_ROUTE || p[i] == STRICT_ROUTE)
+			return false;
+		if (p[i] == TIMESTAMPS && p[i + 1] < 4) /* pointer and flags are missing */
 			return false;
 		i += p[i + 1];
 	}
@@ -123,6 +125,26 @@ static bool ip6_is_our_group(const struct net *net, const struct ip_addr *dst)
 	return false;
 }
 
+/*
+ * Options of a hop-by-hop or destination header of `len` octets. None concerns us; the two highest
+ * bits of a type say whether it may be skipped by who does not know it (RFC 8200 §4.2).
+ */
+static bool ip6_options_ok(const uint8_t *p, unsigned len)
+{
+	enum { PAD1 = 0 };
+
+	for (unsigned i = 2; i < len;) {
+		if (p[i] == PAD1) {
+			i++;
+			continue;
+		}
+		if (len - i < 2 || p[i + 1] > len - i - 2 || p[i] >> 6 != 0)
+			return false;
+		i += 2u + p[i + 1];
+	}
+	return true;
+}
+
 /* One extension header; its length, 0 where it ends the packet's way. */
 static unsigned ip6_extension_len(uint8_t next, const uint8_t *p, bool first)
 {
@@ -157,6 +179,9 @@ static bool ip6_extensions(struct net *net, struct pkt *pkt, struct net_rx *rx, 
 			return drop(net, pkt,
 				next == IP6_NEXT_FRAGMENT ? NET_IP_FRAGMENT : NET_IP_EXTENSION);
 		if (len > pkt->len - at || at + len > limit)
+			return drop(net, pkt, NET_IP_EXTENSION);
+		if ((next == IP6_NEXT_HOP_BY_HOP || next == IP6_NEXT_DESTINATION) &&
+			!ip6_options_ok(pkt->data + at, len))
 			return drop(net, pkt, NET_IP_EXTENSION);
 		next = pkt->data[at];
 		at += len;

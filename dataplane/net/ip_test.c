@@ -268,6 +268,7 @@ static void steps_over_ip4_options_but_not_source_routes(void **state)
 		{148, 1, 0, 0, 0, 0, 0, 0},
 		{148, 0, 0, 0, 0, 0, 0, 0},
 		{1, 1, 1, 1, 1, 1, 1, 148},
+		{68, 2, 0, 0, 0, 0, 0, 0},
 	};
 	struct frame f;
 
@@ -325,6 +326,26 @@ static void steps_over_few_and_harmless_ip6_extensions(void **state)
 	expect_dropped(&f, NET_IP_PROTOCOL);
 }
 
+/* RFC 8200 §4.2. */
+static void takes_no_ip6_option_that_must_be_known(void **state)
+{
+	static const uint8_t harmless[][8] = {{60, 0, 0x1e, 4}, {60, 0, 0, 0, 1, 2}, {60, 0, 1, 4},
+		{60, 0, 0x3e, 1, 0, 0, 1, 0}, {60}, {0, 0, 5, 2, 0, 0, 1, 0}};
+	static const uint8_t bad[][8] = {{60, 0, 0x5e, 4}, {60, 0, 0x9e, 4}, {60, 0, 0xde, 4},
+		{0, 0, 0xc2, 4}, {60, 0, 1, 5}, {60, 0, 1, 255}, {60, 0, 1, 3, 0, 0, 0, 1}};
+	struct frame f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		with_extensions(&f, &harmless[i], 1);
+		assert_int_equal(mock_input(m, &f), NET_TCP);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		with_extensions(&f, &bad[i], 1);
+		expect_dropped(&f, NET_IP_EXTENSION);
+	}
+}
+
 static void finds_the_group_and_its_mac(void **state)
 {
 	struct ip_addr addr = mock_addr("2001:db8::1:800:200e:8c6c");
@@ -356,6 +377,7 @@ int main(void)
 		TEST(drops_fragments_and_counts_them),
 		TEST(steps_over_ip4_options_but_not_source_routes),
 		TEST(steps_over_few_and_harmless_ip6_extensions),
+		TEST(takes_no_ip6_option_that_must_be_known),
 		TEST(finds_the_group_and_its_mac),
 	};
 

@@ -16,15 +16,15 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from conformance import PORT, closing, data, handshake, network, numbers, options, ours, robust, states  # noqa: E402
-from conformance import wanted, windows  # noqa: E402
+from conformance import PORT, closing, data, handshake, network, numbers, options, ours, robust, scapy_made  # noqa: E402
+from conformance import states, wanted, windows  # noqa: E402
 from labkit import tap, tcp_server  # noqa: E402
 from labkit.scripts import World  # noqa: E402
 from labkit.tcp_server import DEVICES, NETS, Refused  # noqa: E402
 
 LIMIT_S = 900
 BOTH = [*handshake.CASES, *options.CASES, *numbers.CASES, *states.CASES, *data.CASES, *windows.CASES,
-        *closing.CASES, *network.CASES]
+        *closing.CASES, *network.CASES, *scapy_made.CASES]
 OURS_ALONE = [*ours.CASES, *robust.CASES]
 QUICK = (("tap", 4), ("tap", 6), ("af_packet", 4))
 EVERY = tuple((device, family) for device in DEVICES for family in NETS)
