@@ -195,7 +195,9 @@ static void commit_own(struct spooler_thread *self, struct delivery_mail *mail)
 static unsigned take_notes(struct spooler_thread *self)
 {
 	struct delivery_note notes[BURST];
-	unsigned n = handoff_take(self->from_delivery, notes, BURST);
+	unsigned n = spool_log_takes_notes(self->log, BURST)
+			     ? handoff_take(self->from_delivery, notes, BURST)
+			     : 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		if (notes[i].kind == DELIVERY_NOTE_DONE)

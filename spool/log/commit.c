@@ -189,13 +189,6 @@ static void fail_ack(struct spool_log *log, struct pending_ack *ack, int error)
 	counter_inc(&log->counters.v[SPOOL_COMMIT_FAILED]);
 }
 
-/* Durable, but there is no memory for its place in the index: it comes back at the next start. */
-static void fail_durable(struct spool_log *log, struct pending_ack *ack)
-{
-	spool_item_release(ack->item);
-	fail_ack(log, ack, ack->error);
-}
-
 static void settle_durable(struct spool_log *log)
 {
 	struct log_batch *b = &log->batch;
@@ -205,11 +198,9 @@ static void settle_durable(struct spool_log *log)
 		struct pending_ack *ack = &b->acks[b->n_settled];
 
 		item_hold(ack->item); /* the log's own, besides the one for delivery */
-		ack->error = item_table_put(&log->items, ack->item);
-		if (ack->error == 0)
-			counter_inc(&log->counters.v[SPOOL_COMMITTED]);
-		else
-			fail_durable(log, ack);
+		item_table_put(&log->items, ack->item); /* commit_may_expect() made room */
+		ack->error = 0;
+		counter_inc(&log->counters.v[SPOOL_COMMITTED]);
 	}
 	for (unsigned i = 0; i < b->n_moves; i++) {
 		struct pending_move *m = &b->moves[i];
@@ -415,6 +406,9 @@ int commit_may_expect(struct spool_log *log)
 
 	if (b->n_acks == LOG_BATCH_MAILS)
 		return -ENOBUFS;
+	/* What is durable must not be refused for lack of memory: it would come back. */
+	if (item_table_reserve(&log->items, b->n_acks - b->n_settled + 1) != 0)
+		return -ENOMEM;
 	return grow(&b->acks, b->n_acks, &b->acks_cap, sizeof(*b->acks), 64);
 }
 

@@ -146,6 +146,7 @@ int history_commit(struct history *h, uint32_t octets, uint32_t ahead)
 	m->n_recipients = test_random(&h->random) % 16 ? 1 + test_random(&h->random) % 3
 						       : 1 + test_random(&h->random) % 100;
 	m->shelf = test_random(&h->random) % 16 == 0 ? SPOOL_ON_HOLD : SPOOL_IN_QUEUE;
+	m->shelves = 1u << m->shelf;
 	address_all(a, mail, m->n_recipients);
 	e = envelope_of(mail, m, a);
 	if (ahead)
@@ -167,14 +168,19 @@ int history_commit(struct history *h, uint32_t octets, uint32_t ahead)
 static void settle(struct history *h)
 {
 	h->good_syncs++;
-	for (uint32_t i = 0; i < h->n_mails; i++)
-		if (h->mails[i].fate == HISTORY_REFUSED || h->mails[i].fate == HISTORY_DONE)
-			h->mails[i].settled = true;
+	for (uint32_t i = 0; i < h->n_mails; i++) {
+		struct history_mail *m = &h->mails[i];
+
+		if (m->fate == HISTORY_REFUSED || m->fate == HISTORY_DONE)
+			m->settled = true;
+		m->n_surely = m->n_done;
+		m->shelves = 1u << m->shelf;
+	}
 }
 
-static uint64_t count_of(const struct history *h, const char *name)
+uint64_t history_counter(const struct spool_log *log, const char *name)
 {
-	const struct counter_block *b = spool_log_counters(h->log);
+	const struct counter_block *b = spool_log_counters(log);
 
 	for (size_t i = 0; i < b->set->count; i++)
 		if (strcmp(b->set->entries[i].name, name) == 0)
@@ -197,10 +203,12 @@ static void on_ack(void *arg, const struct spool_ack *ack)
 
 void history_sync(struct history *h)
 {
-	uint64_t good = count_of(h, "spool_syncs"), bad = count_of(h, "spool_sync_failed");
+	uint64_t good = history_counter(h->log, "spool_syncs"),
+		 bad = history_counter(h->log, "spool_sync_failed");
 
 	spool_log_sync(h->log, on_ack, h);
-	if (count_of(h, "spool_syncs") > good && count_of(h, "spool_sync_failed") == bad &&
+	if (history_counter(h->log, "spool_syncs") > good &&
+		history_counter(h->log, "spool_sync_failed") == bad &&
 		spool_log_pending(h->log) == 0)
 		settle(h);
 }
@@ -226,8 +234,10 @@ static void hold(struct history *h, uint32_t mail)
 
 	enum spool_shelf shelf = (m->shelf + 1) % SPOOL_N_SHELVES;
 
-	if (m->fate == HISTORY_ACKED && spool_log_shelve(h->log, id_of(mail), shelf, mail + 1) == 0)
-		m->shelf = shelf;
+	if (m->fate != HISTORY_ACKED || spool_log_shelve(h->log, id_of(mail), shelf, mail + 1) != 0)
+		return;
+	m->shelf = shelf;
+	m->shelves |= 1u << shelf;
 }
 
 static void commit_some(struct history *h)
@@ -265,7 +275,7 @@ void history_step(struct history *h)
 		commit_some(h);
 	else if (dice < 9)
 		abandon_some(h);
-	else if (dice < 18)
+	else if (dice < 16)
 		history_done(h, mail);
 	else if (dice < 19)
 		hold(h, mail);
@@ -351,11 +361,17 @@ static void adopt(struct history *h, uint32_t mail, struct spool_item *item)
 			m->fate == HISTORY_DONE ? "done" : "refused");
 	m->item = item;
 	m->shelf = item_shelf(item);
+	if (!(m->shelves >> m->shelf & 1))
+		fail_msg("mail %u came back on shelf %u, of %x", mail, m->shelf, m->shelves);
+	m->shelves = 1u << m->shelf;
 	for (uint32_t i = 0; i < m->n_recipients; i++)
 		if (spool_item_recipient_done(item, i) && i >= m->n_done)
 			fail_msg("recipient %u of mail %u was never done", i, mail);
 	for (m->n_done = 0; spool_item_recipient_done(item, m->n_done); m->n_done++)
 		;
+	if (m->n_done < m->n_surely)
+		fail_msg("recipient %u of mail %u came back, though done", m->n_done, mail);
+	m->n_surely = m->n_done;
 	m->fate = HISTORY_ACKED;
 }
 

@@ -20,8 +20,10 @@ struct history_mail {
 	enum history_fate fate;
 	uint32_t octets;
 	uint16_t n_recipients, n_done;
-	bool settled; /* a sync went well since it was refused or done */
+	bool settled;      /* a sync went well since it was refused or done */
+	uint16_t n_surely; /* of n_done, before the last sync that went well */
 	enum spool_shelf shelf;
+	unsigned shelves; /* a bit for each it may come back on */
 	struct spool_item *item;
 };
 
@@ -45,6 +47,8 @@ void history_step(struct history *h);
 /* A mail of that size; `ahead` octets of it as extents. Returns spool_log_commit()'s result. */
 int history_commit(struct history *h, uint32_t octets, uint32_t ahead);
 void history_sync(struct history *h);
+/* One of the log's counters. */
+uint64_t history_counter(const struct spool_log *log, const char *name);
 void history_done(struct history *h, uint32_t mail);
 
 /* The log closes (or its disk is gone): gives items back, forgets what had no answer. */

@@ -279,9 +279,17 @@ static int grow(struct item_table *t)
 	return 0;
 }
 
+int item_table_reserve(struct item_table *t, uint64_t more)
+{
+	while (t->count + more > t->n_slots / 4 * 3)
+		if (grow(t) != 0)
+			return -ENOMEM;
+	return 0;
+}
+
 int item_table_put(struct item_table *t, struct spool_item *item)
 {
-	if (t->count >= t->n_slots / 4 * 3 && grow(t) != 0)
+	if (item_table_reserve(t, 1) != 0)
 		return -ENOMEM;
 	t->slots[slot_of(t, item->queue_id)] = item;
 	t->count++;

@@ -95,6 +95,8 @@ int item_table_init(struct item_table *t);
 /* The items are released. */
 void item_table_fini(struct item_table *t);
 struct spool_item *item_table_find(const struct item_table *t, uint64_t queue_id);
+/* Room for so many more, so that item_table_put() cannot fail for them. 0 or -ENOMEM. */
+int item_table_reserve(struct item_table *t, uint64_t more);
 /* Takes over the reference. The queue id is not in it yet. 0 or -ENOMEM. */
 int item_table_put(struct item_table *t, struct spool_item *item);
 /* Gives the reference back to the caller. */

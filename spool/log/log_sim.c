@@ -50,6 +50,7 @@ struct log_sim {
 	enum log_sim_fault fault;
 	uint64_t fault_call, calls;
 	uint64_t limit, now_us;
+	const struct inode *unreadable; /* NULL: none */
 };
 
 static void *must(void *p)
@@ -268,7 +269,7 @@ static ssize_t sim_pread(void *ctx, int fd, void *buf, size_t len, uint64_t offs
 	const struct log_sim *s = ctx;
 	const struct inode *i = s->fds[fd];
 
-	if (s->crashed)
+	if (s->crashed || i == s->unreadable)
 		return -EIO;
 	if (offset >= i->len)
 		return 0;
@@ -502,6 +503,11 @@ void log_sim_rot(struct log_sim *s, const char *name, uint64_t offset)
 	i->data[offset] ^= 0x20;
 	if (offset < i->disk_len)
 		i->disk[offset] ^= 0x20;
+}
+
+void log_sim_unreadable(struct log_sim *s, const char *name)
+{
+	s->unreadable = name ? find(s, name)->inode : NULL;
 }
 
 void log_sim_names(struct log_sim *s, void (*fn)(void *arg, const char *name), void *arg)

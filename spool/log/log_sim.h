@@ -40,6 +40,8 @@ void log_sim_fault(struct log_sim *sim, enum log_sim_fault fault, uint64_t call)
 void log_sim_limit(struct log_sim *sim, uint64_t octets);
 /* Changes one octet of a file on disk. */
 void log_sim_rot(struct log_sim *sim, const char *name, uint64_t offset);
+/* That file cannot be read (EIO), the others can; NULL: all can. */
+void log_sim_unreadable(struct log_sim *sim, const char *name);
 /* The names of the files, for the test to look at. */
 void log_sim_names(struct log_sim *sim, void (*fn)(void *arg, const char *name), void *arg);
 void log_sim_advance(struct log_sim *sim, uint64_t us);

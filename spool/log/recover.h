@@ -15,7 +15,8 @@ struct recover_files {
 	uint64_t n_spares, cap_spares;
 	uint64_t *rotten; /* were written and synced, but their header does not check */
 	uint64_t n_rotten, cap_rotten;
-	int error; /* while listing */
+	bool bad_index; /* there is one, but it does not check or cannot be read */
+	int error;      /* while listing */
 };
 
 /*

@@ -120,12 +120,41 @@ void segment_table_fini(struct segment_table *t)
 {
 	while (t->first)
 		segment_table_remove(t, t->first);
+	free(t->by_number);
 	pthread_mutex_destroy(&t->lock);
+}
+
+static bool grow(struct segment_table *t)
+{
+	uint32_t cap = t->cap ? t->cap * 2 : 64;
+	struct segment **grown = realloc(t->by_number, cap * sizeof(struct segment *));
+
+	if (!grown)
+		return false;
+	t->by_number = grown;
+	t->cap = cap;
+	return true;
+}
+
+/* How many have a lower number. */
+static uint32_t place_of(const struct segment_table *t, uint64_t number)
+{
+	uint32_t low = 0, high = t->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (t->by_number[middle]->number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 struct segment *segment_table_add(struct segment_table *t, uint64_t number, uint32_t salt)
 {
-	struct segment *s = calloc(1, sizeof(*s));
+	struct segment *s = t->count < t->cap || grow(t) ? calloc(1, sizeof(*s)) : NULL;
 
 	if (!s)
 		return NULL;
@@ -136,30 +165,28 @@ struct segment *segment_table_add(struct segment_table *t, uint64_t number, uint
 	else
 		t->first = s;
 	t->last = s;
-	t->count++;
+	t->by_number[t->count++] = s;
 	return s;
 }
 
 struct segment *segment_table_find(const struct segment_table *t, uint64_t number)
 {
-	struct segment *s = t->first;
+	uint32_t place = place_of(t, number);
 
-	while (s && s->number != number)
-		s = s->next;
-	return s;
+	return place < t->count && t->by_number[place]->number == number ? t->by_number[place]
+									 : NULL;
 }
 
 void segment_table_remove(struct segment_table *t, struct segment *segment)
 {
-	struct segment **link = &t->first, *before = NULL;
+	uint32_t place = place_of(t, segment->number);
+	struct segment *before = place ? t->by_number[place - 1] : NULL;
 
-	while (*link != segment) {
-		before = *link;
-		link = &before->next;
-	}
-	*link = segment->next;
+	*(before ? &before->next : &t->first) = segment->next;
 	if (t->last == segment)
 		t->last = before;
 	t->count--;
+	memmove(t->by_number + place, t->by_number + place + 1,
+		(t->count - place) * sizeof(struct segment *));
 	free(segment);
 }

@@ -63,6 +63,8 @@ struct segment {
 struct segment_table {
 	struct segment *first, *last;
 	uint32_t count;
+	struct segment **by_number; /* the same, to be searched */
+	uint32_t cap;
 	pthread_mutex_t lock;
 };
 

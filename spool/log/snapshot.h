@@ -11,6 +11,7 @@
 #define SNAPSHOT_EVERY     4u
 #define SNAPSHOT_FEW_MAILS 16384u
 #define SNAPSHOT_NAME      "index"
+#define SNAPSHOT_BAD_NAME  "index.bad"
 
 struct log_snapshot {
 	uint64_t number; /* of the segment from which to replay */

@@ -64,6 +64,8 @@ int spool_log_extent(struct spool_log *log, uint64_t queue_id, const struct chun
 /* Forget the extents of a mail that will not be committed. */
 void spool_log_abort(struct spool_log *log, uint64_t queue_id);
 
+/* Whether it takes so many notes; not while the disk fails, and many wait to be said again. */
+bool spool_log_takes_notes(const struct spool_log *log, unsigned n);
 /* A recipient's end; durable with the next sync. The mail is gone when all its recipients are done.
  */
 int spool_log_done(

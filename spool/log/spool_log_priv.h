@@ -32,6 +32,8 @@
 	X(SPOOL_EXTENTS, "spool_extents", "pieces of large mails written ahead of their commit")   \
 	X(SPOOL_ABORTED, "spool_aborted", "mails with extents that were not committed")            \
 	X(SPOOL_DONE, "spool_done", "recipients done")                                             \
+	X(SPOOL_NOTES_LOST, "spool_notes_lost",                                                    \
+		"notes that the log could not take: a mail may be delivered twice")                \
 	X(SPOOL_NO_SPACE, "spool_no_space", "mails refused: no room in the log")                   \
 	X(SPOOL_UNHEALTHY, "spool_unhealthy", "mails refused: the disk fails")                     \
 	X(SPOOL_SEGMENTS, "spool_segments", "segments in the log (gauge)")                         \
@@ -136,3 +138,12 @@ struct spool_log {
 	uint64_t n_recovered, next_recovered;
 	struct spool_log_counters counters;
 };
+
+/* --- spool_log_open.c --- */
+
+/* With nothing in it yet; NULL: no memory. */
+struct spool_log *spool_log_new(
+	const struct spool_log_config *config, const struct spool_log_io *io);
+void spool_log_free(struct spool_log *log);
+/* `own`: to write to it, and for nobody else. 0 or -errno with the reason. */
+int spool_log_open_dir(struct spool_log *log, const char *path, bool own, struct text *why);
