@@ -225,8 +225,10 @@ void backends_push(struct backends *b, struct connection *c, uint64_t now_us)
 		}
 		if (n < 0 && errno != EINTR)
 			ended(c, "cannot send", errno);
-		if (n > 0)
+		if (n > 0) {
 			c->out_at += (size_t)n;
+			lmtp_client_progress(&c->client, now_us);
+		}
 	}
 }
 

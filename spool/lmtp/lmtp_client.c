@@ -30,6 +30,11 @@ uint64_t lmtp_client_deadline(const struct lmtp_client *c)
 	return c->state == LMTP_OPENING || c->state == LMTP_BUSY ? c->deadline_us : UINT64_MAX;
 }
 
+void lmtp_client_progress(struct lmtp_client *c, uint64_t now_us)
+{
+	c->deadline_us = now_us + c->timeout_us;
+}
+
 const char *lmtp_client_failure(const struct lmtp_client *c)
 {
 	return c->failure;

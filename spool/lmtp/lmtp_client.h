@@ -184,6 +184,8 @@ void lmtp_client_quit(struct lmtp_client *c);
  * before a reply. */
 size_t lmtp_client_output(struct lmtp_client *c, uint8_t *buf, size_t cap, uint64_t now_us);
 void lmtp_client_input(struct lmtp_client *c, struct bytes octets, uint64_t now_us);
+/* The server takes what it is sent, slowly: it has its time anew. */
+void lmtp_client_progress(struct lmtp_client *c, uint64_t now_us);
 /*
  * The server awaits a TLS handshake (RFC 3207): what is sent and comes goes by TLS from here on,
  * and the conversation begins anew with lmtp_client_secured().

@@ -93,8 +93,11 @@ static void job_over(struct delivery *d, struct job *job)
 	if (temporary && !expired)
 		delivery_warn(d, job);
 	job_close(job);
-	if (bounced > 0)
+	if (bounced > 0) {
+		if (expired)
+			counter_inc(&d->counters.v[DELIVERY_EXPIRE]);
 		return; /* delivery_committed() goes on */
+	}
 	if (bounced < 0) {
 		index_forget_failed(e); /* when there is memory again */
 		temporary++;
@@ -146,7 +149,10 @@ void delivery_on_health(void *arg, const char *backend, const char *reason, uint
 		log_event(d->events, LOG_SEV_NOTICE, NULL, "event=backend-up relay=%s", backend);
 }
 
-/* The bytes cannot be had: gone with the mail, out of memory, or rotten on disk. */
+/*
+ * The bytes cannot be had: out of memory or descriptors, rotten on disk, or with a file that
+ * somebody removed. What is left of the mail is the operator's then, never gone without a word.
+ */
 void delivery_unreadable(struct delivery *d, struct index_entry *e, int error)
 {
 	char text[REPLIES_TEXT_MAX];
@@ -154,9 +160,7 @@ void delivery_unreadable(struct delivery *d, struct index_entry *e, int error)
 	counter_inc(&d->counters.v[DELIVERY_UNREADABLE]);
 	snprintf(text, sizeof(text), "451 4.3.0 cannot read the spool: %s", strerror(-error));
 	delivery_remember_reply(d, e, text);
-	if (error == -ENOENT)
-		delivery_drop(d, e, "removed");
-	else if (error == -EBADMSG)
+	if (error == -ENOENT || error == -EBADMSG)
 		delivery_to_held(d, e, "held reason=unreadable");
 	else
 		delivery_to_deferred(d, e);

@@ -110,7 +110,7 @@ void delivery_end_rest(
 
 /* Gives backends and relay what they may have. */
 void delivery_send(struct delivery *d);
-/* The bytes cannot be had: gone with the mail, out of memory, or rotten on disk. */
+/* The bytes cannot be had. */
 void delivery_unreadable(struct delivery *d, struct index_entry *e, int error);
 /* Events of the backends and of the relay; `arg` is the delivery. */
 void delivery_on_done(void *arg, struct lmtp_mail *mail, const char *backend, bool untried);

@@ -95,6 +95,21 @@ static void a_mail_whose_time_is_over_with_no_backend_in_sight_bounces(void **st
 	world_end();
 }
 
+static void a_mail_that_expires_in_an_attempt_is_counted_and_bounces(void **state)
+{
+	(void)state;
+	world_begin_relay();
+	world_close();
+	world.expire_s = 1;
+	world_open();
+	fake_lmtp_ill(world.server, true);
+	world_submit_authentic("sender@example.com", "tom@x");
+	RUN_UNTIL(fake_lmtp_count(world.relay_server) == 1);
+	assert_int_equal(world_count("delivery_expired"), 1);
+	assert_int_equal(world_count("delivery_bounced"), 1);
+	world_end();
+}
+
 static void a_sender_that_wants_to_know_of_success_is_told(void **state)
 {
 	const struct fake_lmtp_mail *report;
@@ -227,6 +242,7 @@ int main(void)
 		cmocka_unit_test(the_original_is_done_only_once_its_bounce_is_on_disk),
 		cmocka_unit_test(a_bounce_is_tried_again_and_dies_where_the_relay_refuses_it),
 		cmocka_unit_test(a_mail_whose_time_is_over_with_no_backend_in_sight_bounces),
+		cmocka_unit_test(a_mail_that_expires_in_an_attempt_is_counted_and_bounces),
 		cmocka_unit_test(a_sender_that_wants_to_know_of_success_is_told),
 		cmocka_unit_test(notify_never_is_obeyed_and_the_mail_is_not_lost),
 		cmocka_unit_test(a_late_mails_sender_is_warned_once_also_over_a_restart),

@@ -92,6 +92,33 @@ static void a_permanent_failure_goes_to_hold_and_stays_there_after_a_restart(voi
 	world_end();
 }
 
+static void remove_segment(void *arg, const char *name)
+{
+	const struct spool_log_io *io = log_sim_io(world.sim);
+
+	(void)arg;
+	if (strncmp(name, "segment-", 8) == 0)
+		io->unlink(io->ctx, 0, name);
+}
+
+static void a_mail_whose_file_somebody_removed_is_held_and_counted_not_gone(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	world_begin(false, true);
+	fake_lmtp_stop(world.server);
+	id = world_submit("alice@x");
+	world_close(); /* so that it is no longer in memory */
+	world_open();
+	log_sim_names(world.sim, remove_segment, NULL);
+	fake_lmtp_start(world.server);
+	RUN_UNTIL(world_state_of(id) == DELIVERY_HELD);
+	assert_int_equal(world_count("delivery_unreadable"), 1);
+	assert_true(world_logged("held reason=unreadable"));
+	world_end();
+}
+
 static void bare_line_ends_to_a_server_without_bdat_go_to_hold(void **state)
 {
 	uint64_t id;
@@ -236,6 +263,7 @@ int main(void)
 		cmocka_unit_test(quarantined_recipients_get_a_copy_of_their_own),
 		cmocka_unit_test(a_temporary_failure_is_tried_again_and_only_for_those_it_hit),
 		cmocka_unit_test(a_permanent_failure_goes_to_hold_and_stays_there_after_a_restart),
+		cmocka_unit_test(a_mail_whose_file_somebody_removed_is_held_and_counted_not_gone),
 		cmocka_unit_test(bare_line_ends_to_a_server_without_bdat_go_to_hold),
 		cmocka_unit_test(a_lost_final_reply_is_counted_as_a_possible_duplicate),
 		cmocka_unit_test(a_backend_that_is_away_costs_no_mail_an_attempt),

@@ -71,12 +71,17 @@ uint64_t delivery_warning_us(const struct delivery *d, const struct index_entry 
 	return due_us > d->expire_us ? due_us - d->expire_us : 0;
 }
 
+static bool warning_is_due(const struct delivery *d, const struct index_entry *e)
+{
+	return d->now_us >= delivery_warning_us(d, e) && d->own.count < DELIVERY_MAILS_MAX;
+}
+
 void delivery_warn(struct delivery *d, struct job *job)
 {
 	struct index_entry *e = job->entry;
 	int r;
 
-	if (d->now_us < delivery_warning_us(d, e) || d->own.count >= DELIVERY_MAILS_MAX)
+	if (!warning_is_due(d, e))
 		return;
 	r = delivery_report(d, job, DELIVERY_REPORT_DELAY);
 	if (r < 0)
@@ -93,10 +98,12 @@ static void warn_untried(struct delivery *d, struct index_entry *e)
 {
 	struct job *job;
 
-	if (open_without_attempt(d, e, &job) != 0)
-		return;
-	delivery_warn(d, job);
-	job_close(job);
+	if (warning_is_due(d, e)) {
+		if (open_without_attempt(d, e, &job) != 0)
+			return;
+		delivery_warn(d, job);
+		job_close(job);
+	}
 	delivery_await_attempt(d, e);
 }
 
