@@ -147,6 +147,35 @@ static const char *read_query(struct reader *r, const struct dkim_tag *tag)
 	return dkim_tags_has_item(tag->value, BYTES("dns/txt")) ? NULL : "query_unknown";
 }
 
+static int hex_digit(int c)
+{
+	return ascii_is_digit(c) ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* dkim-quoted-printable (RFC 6376 §2.11): blanks are nothing, "=" and two digits an octet. */
+static bool unquote(struct bytes text, struct arena *arena, struct bytes *out)
+{
+	uint8_t *octets = arena_alloc(arena, text.len, 1);
+	struct cursor in = cursor_of(text);
+	size_t n = 0;
+
+	if (!octets)
+		return false;
+	for (int c; (c = cursor_next(&in)) >= 0;) {
+		if (ascii_is_wsp(c) || c == '\r' || c == '\n')
+			continue;
+		if (c == '=') {
+			int high = hex_digit(cursor_next(&in)), low = hex_digit(cursor_next(&in));
+			if (high < 0 || low < 0)
+				return false;
+			c = high << 4 | low;
+		}
+		octets[n++] = (uint8_t)c;
+	}
+	*out = bytes_of(octets, n);
+	return true;
+}
+
 /* i= of DKIM: its domain is d= or below it (RFC 6376 §3.5); of ARC: the instance. */
 static const char *read_identity(struct reader *r, const struct dkim_tag *tag)
 {
@@ -159,11 +188,12 @@ static const char *read_identity(struct reader *r, const struct dkim_tag *tag)
 		sig->instance = (unsigned)instance;
 		return NULL;
 	}
-	sig->identity = tag->value;
-	size_t at = bytes_rfind(tag->value, '@');
 	struct bytes domain;
+	if (!unquote(tag->value, r->arena, &sig->identity))
+		return "identity_malformed";
+	size_t at = bytes_rfind(sig->identity, '@');
 	if (at == BYTES_NPOS ||
-		!mailbox_domain_to_ascii(bytes_from(tag->value, at + 1), r->arena, &domain))
+		!mailbox_domain_to_ascii(bytes_from(sig->identity, at + 1), r->arena, &domain))
 		return "identity_malformed";
 	if (bytes_eq(domain, sig->domain))
 		return NULL;

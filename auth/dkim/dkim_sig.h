@@ -25,7 +25,7 @@ struct dkim_sig {
 	bool sha1; /* rsa-sha1: read, never accepted (RFC 8301) */
 	enum dkim_canon header, body;
 	struct bytes domain, selector; /* A-labels, lower case */
-	struct bytes identity;         /* i= as it stands; empty where absent */
+	struct bytes identity;         /* i=, decoded; empty where absent */
 	bool subdomain;                /* the domain of i= is below d= */
 	struct bytes names;            /* h= */
 	struct bytes raw;              /* the field */

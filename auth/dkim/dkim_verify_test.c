@@ -154,6 +154,10 @@ static const struct mail_case mail_cases[] = {
 	/* i= */
 	{"i= of d=", T "; i=joe@example.com", AUTH_PASS, NULL},
 	{"i= below d=", T "; i=@sub.EXAMPLE.com", AUTH_PASS, NULL},
+	{"i= in quoted-printable", T "; i=a=2Bb=20=40example=2E\r\n com", AUTH_PASS, NULL},
+	{"i= in bad quoted-printable", T "; i=a=2@example.com", AUTH_NEUTRAL, "identity_malformed"},
+	{"i= that hides another domain", T "; i=@example.com=40evil.example", AUTH_NEUTRAL,
+		"identity_not_below_domain"},
 	{"i= elsewhere", T "; i=@example.org", AUTH_NEUTRAL, "identity_not_below_domain"},
 	{"i= that only ends alike", T "; i=@notexample.com", AUTH_NEUTRAL,
 		"identity_not_below_domain"},
