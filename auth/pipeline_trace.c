@@ -12,10 +12,7 @@ struct event {
 	uint8_t kind;   /* enum trace_kind */
 };
 
-#define MAX_EVENTS  (6 + 2 * DNS_ASKS_MAX + 2 * DKIM_MAX_SIGNATURES + ARC_MAX_SETS)
-#define MAX_RECORDS 16  /* of an answer that are told */
-#define MAX_TEXT    512 /* octets of a record that are told */
-#define SHORT_TEXT  48  /* where a longer one does not fit */
+#define MAX_EVENTS (6 + 2 * DNS_ASKS_MAX + 2 * DKIM_MAX_SIGNATURES + ARC_MAX_SETS)
 
 struct events {
 	unsigned n;
@@ -64,22 +61,10 @@ static void gather(const struct auth_mail *mail, struct events *events)
 	add(events, mail->ready_us, TRACE_VERDICT, 0);
 }
 
-static const char *type_word(uint16_t type)
-{
-	switch (type) {
-	case DNS_A: return "A";
-	case DNS_AAAA: return "AAAA";
-	case DNS_MX: return "MX";
-	case DNS_PTR: return "PTR";
-	case DNS_TXT: return "TXT";
-	default: return "?";
-	}
-}
-
 static void put_question(struct trace_writer *w, const struct dns_ask *ask, unsigned index)
 {
 	trace_number(w, index);
-	trace_word(w, type_word(ask->question.type));
+	trace_word(w, trace_type_word(ask->question.type));
 	trace_octets(w, bytes_of(ask->question.name, ask->question.name_len));
 }
 
@@ -93,7 +78,7 @@ static void put_record(
 
 	trace_octets(w, bytes_slice(octets, 0, max));
 	if (octets.len > max && !w->overflow)
-		w->data[w->len - 1] = '~';
+		w->data[w->len - 1] = TRACE_RECORD_CUT;
 }
 
 static void put_answer(
@@ -105,7 +90,8 @@ static void put_answer(
 	trace_word(w, dns_outcome_word(answer->outcome));
 	trace_number(w, answer->secure);
 	trace_number(w, answer->ttl_s);
-	for (unsigned i = 0; answer->outcome == DNS_OK && i < answer->n && i < MAX_RECORDS; i++)
+	for (unsigned i = 0; answer->outcome == DNS_OK && i < answer->n && i < TRACE_RECORDS_MAX;
+		i++)
 		put_record(w, ask->question.type, &answer->records[i], max);
 }
 
@@ -120,8 +106,8 @@ static void put_check(
 static void put_signature(
 	struct trace_writer *w, const struct dkim_result *result, enum trace_kind kind)
 {
-	trace_octets(w, bytes_slice(result->selector, 0, MAX_TEXT));
-	trace_octets(w, bytes_slice(result->domain, 0, MAX_TEXT));
+	trace_octets(w, bytes_slice(result->selector, 0, TRACE_RECORD_MAX));
+	trace_octets(w, bytes_slice(result->domain, 0, TRACE_RECORD_MAX));
 	if (kind == TRACE_DKIM)
 		put_check(w, result->result, result->reason, result->batch);
 }
@@ -157,7 +143,7 @@ static void put_verdict(struct trace_writer *w, const struct auth_verdict *v)
 	const char *policy = dmarc_policy_word(v->dmarc.policy);
 
 	trace_word(w, auth_result_word(v->spf.result));
-	trace_octets(w, bytes_slice(v->spf.reason, 0, MAX_TEXT));
+	trace_octets(w, bytes_slice(v->spf.reason, 0, TRACE_RECORD_MAX));
 	trace_word(w, auth_result_word(v->helo.result));
 	trace_word(w, auth_result_word(v->iprev.result));
 	trace_octets(w, v->iprev.name);
@@ -203,8 +189,8 @@ void auth_mail_trace(const struct auth_mail *mail, struct trace_writer *out)
 	gather(mail, &events);
 	for (unsigned i = 0; i < events.n; i++) {
 		unsigned lost = out->lost;
-		if (!put_event(mail, &events.at[i], MAX_TEXT, out) &&
-			put_event(mail, &events.at[i], SHORT_TEXT, out))
+		if (!put_event(mail, &events.at[i], TRACE_RECORD_MAX, out) &&
+			put_event(mail, &events.at[i], TRACE_RECORD_SHORT, out))
 			out->lost = lost;
 		else if (out->lost > lost)
 			out->lost = lost + 1;

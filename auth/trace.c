@@ -1,5 +1,7 @@
 #include "auth/trace.h"
 
+#include "auth/dns/dns.h"
+
 #define HEAD 3 /* kind and length */
 
 /* --- writing -----------------------------------------------------------------------------------
@@ -123,4 +125,22 @@ bool trace_next(struct cursor *events, struct trace_event_view *event)
 		return true;
 	}
 	return false;
+}
+
+const char *trace_type_word(uint16_t type)
+{
+	switch (type) {
+	case DNS_A: return "A";
+	case DNS_AAAA: return "AAAA";
+	case DNS_MX: return "MX";
+	case DNS_PTR: return "PTR";
+	case DNS_TXT: return "TXT";
+	default: return "?";
+	}
+}
+
+bool trace_record_is_cut(struct bytes record)
+{
+	return (record.len == TRACE_RECORD_MAX || record.len == TRACE_RECORD_SHORT) &&
+	       record.data[record.len - 1] == TRACE_RECORD_CUT;
 }

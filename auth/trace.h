@@ -58,6 +58,12 @@ enum trace_kind {
 		TRACE_KIND_COUNT
 };
 
+/* Records of an answer that are told, and octets of one; fewer where more do not fit. */
+#define TRACE_RECORDS_MAX  16
+#define TRACE_RECORD_MAX   512
+#define TRACE_RECORD_SHORT 48
+#define TRACE_RECORD_CUT   '~' /* in the place of the last octet: there were more */
+
 #define TRACE_MAGIC   0x01
 #define TRACE_NO_TIME UINT64_MAX
 
@@ -100,3 +106,7 @@ bool trace_open(struct bytes record, struct cursor *events);
 bool trace_next(struct cursor *events, struct trace_event_view *event);
 bool trace_take_number(struct cursor *fields, uint64_t *value);
 bool trace_take_octets(struct cursor *fields, struct bytes *octets);
+/* The word of a question's type (enum dns_type). */
+const char *trace_type_word(uint16_t type);
+/* Whether a record of an answer may have had more octets than are told. */
+bool trace_record_is_cut(struct bytes record);

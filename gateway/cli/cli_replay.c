@@ -20,7 +20,8 @@ static int run(int argc, char **argv);
 
 const struct cli_command cli_replay = {
 	.name = "replay",
-	.synopsis = "--from TIME [--to TIME] [--verify | --deliver] [-j] [-c FILE] [ID...]",
+	.synopsis = "--from TIME [--to TIME] [--verify [--dns kept|fresh] | --deliver] [-j] [-c "
+		    "FILE] [ID...]",
 	.help = "evaluate old mail again with today's policy, or deliver it again",
 	.run = run,
 };
@@ -30,7 +31,7 @@ const struct cli_command cli_replay = {
 struct replay {
 	const char *config_file;
 	uint64_t from_us, to_us;
-	bool from_given, json, deliver;
+	bool from_given, json, deliver, fresh;
 	uint64_t ids[IDS_MAX];
 	unsigned n_ids;
 	struct replay_verify *verify;
@@ -66,7 +67,7 @@ static int replay_one(void *arg, const struct spool_view *view)
 static int start(struct replay *r, const struct config *config, struct text *why)
 {
 	return r->deliver ? replay_deliver_new(config, &r->deliverer, why)
-			  : replay_verify_new(config, &r->verify, why);
+			  : replay_verify_new(config, r->fresh, &r->verify, why);
 }
 
 static int replay(struct replay *r, const struct config *config)
@@ -106,6 +107,7 @@ static const struct option long_options[] = {
 	{"to", required_argument, NULL, 't'},
 	{"verify", no_argument, NULL, 'v'},
 	{"deliver", no_argument, NULL, 'd'},
+	{"dns", required_argument, NULL, 'D'},
 	{0},
 };
 
@@ -116,6 +118,9 @@ static bool take_option(struct replay *r, int option, const char *value)
 	switch (option) {
 	case 'c': r->config_file = value; return true;
 	case 'd': r->deliver = true; return true;
+	case 'D':
+		r->fresh = strcmp(value, "fresh") == 0;
+		return r->fresh || strcmp(value, "kept") == 0;
 	case 'f': r->from_given = true; return cli_time_parse(value, now_us, &r->from_us);
 	case 'j': r->json = true; return true;
 	case 't': return cli_time_parse(value, now_us, &r->to_us);

@@ -3,6 +3,7 @@
 #include "auth/trace.h"
 #include "base/clock.h"
 #include "base/queue_id.h"
+#include "gateway/cli/replay_dns.h"
 #include "gateway/cli/verify_dns.h"
 #include "gateway/cli/verify_engine.h"
 #include "gateway/cli/verify_report.h"
@@ -16,9 +17,12 @@ struct replay_verify {
 	struct policy_config policy;
 	struct verify_dns *dns;
 	struct auth_engine *engine;
+	bool fresh;
+	struct replay_dns kept; /* of the mail at hand */
 };
 
-int replay_verify_new(const struct config *config, struct replay_verify **out, struct text *why)
+int replay_verify_new(
+	const struct config *config, bool fresh, struct replay_verify **out, struct text *why)
 {
 	struct replay_verify *v = calloc(1, sizeof(*v));
 	int error = v ? verify_engine_new(config, NULL, &v->engine) : -ENOMEM;
@@ -30,6 +34,9 @@ int replay_verify_new(const struct config *config, struct replay_verify **out, s
 		return error;
 	}
 	policy_setup(config, &v->policy);
+	v->fresh = fresh;
+	if (!fresh)
+		verify_dns_prefer(v->dns, replay_dns_answer, &v->kept);
 	*out = v;
 	return 0;
 }
@@ -83,22 +90,37 @@ static const struct auth_verdict *evaluate(
 	return verdict;
 }
 
-static void print(const struct spool_envelope *e, const struct auth_verdict *verdict,
-	const struct policy_decision *decision, bool json)
+/* Which answers it rests on. */
+static void print_dns(const struct replay_verify *v)
+{
+	if (v->fresh)
+		printf("  dns=fresh");
+	else if (v->kept.missing)
+		printf("  dns=kept, %u of %u asked afresh", v->kept.missing,
+			v->kept.kept + v->kept.missing);
+	else
+		printf("  dns=kept");
+}
+
+static void print(const struct replay_verify *v, const struct spool_envelope *e,
+	const struct auth_verdict *verdict, const struct policy_decision *decision, bool json)
 {
 	char id[QUEUE_ID_TEXT_SIZE];
 
 	queue_id_format(e->queue_id, id);
 	if (json) {
 		/* Two lines a mail: whose verdict, and the verdict as `postern verify` has it. */
-		printf("{\"id\":\"%s\",\"action\":\"%s\",\"reason\":\"%s\"}\n", id,
-			policy_action_word(decision->action), decision->reason);
+		printf("{\"id\":\"%s\",\"action\":\"%s\",\"reason\":\"%s\",\"dns\":\"%s\","
+		       "\"dns_asked_afresh\":%u}\n",
+			id, policy_action_word(decision->action), decision->reason,
+			v->fresh ? "fresh" : "kept", v->kept.missing);
 		verify_report_json(verdict, decision);
 		return;
 	}
-	printf("%s  %s%s%s\n%.*s", id, policy_action_word(decision->action),
-		decision->reason[0] ? " " : "", decision->reason,
-		BYTES_FMT(verdict->authentication_results));
+	printf("%s  %s%s%s", id, policy_action_word(decision->action),
+		decision->reason[0] ? " " : "", decision->reason);
+	print_dns(v);
+	printf("\n%.*s", BYTES_FMT(verdict->authentication_results));
 }
 
 bool replay_verify_mail(struct replay_verify *v, const struct spool_view *view, bool json)
@@ -114,6 +136,7 @@ bool replay_verify_mail(struct replay_verify *v, const struct spool_view *view, 
 	struct auth_mail *mail = NULL;
 	char id[QUEUE_ID_TEXT_SIZE];
 
+	replay_dns_open(&v->kept, v->fresh ? BYTES("") : e->trace);
 	if (client_of(e->client, &envelope.client))
 		mail = auth_mail_begin(v->engine, &envelope, clock_mono_us());
 	if (mail)
@@ -122,7 +145,7 @@ bool replay_verify_mail(struct replay_verify *v, const struct spool_view *view, 
 		policy_decide(&v->policy, &envelope.client, verdict, &decision);
 		if (decision.override && verdict->dmarc.result == AUTH_FAIL)
 			auth_mail_override(mail, decision.override);
-		print(e, verdict, &decision, json);
+		print(v, e, verdict, &decision, json);
 	} else {
 		fprintf(stderr, "postern: %s cannot be evaluated\n",
 			queue_id_format(e->queue_id, id));

@@ -1,4 +1,7 @@
-/* Old mail through the auth engine and today's policy, with fresh DNS answers. */
+/*
+ * Old mail through the auth engine and today's policy, with the DNS answers that were kept with it
+ * or with fresh ones.
+ */
 #pragma once
 
 #include "gateway/control/config.h"
@@ -6,7 +9,9 @@
 
 struct replay_verify;
 
-int replay_verify_new(const struct config *config, struct replay_verify **out, struct text *why);
+/* `fresh`: what was kept is not looked at; else what was not kept is asked afresh. 0 or -errno. */
+int replay_verify_new(
+	const struct config *config, bool fresh, struct replay_verify **out, struct text *why);
 void replay_verify_free(struct replay_verify *v);
 /* Prints what is found out and what would become of it now. False: not accepted as it is. */
 bool replay_verify_mail(struct replay_verify *v, const struct spool_view *view, bool json);

@@ -55,7 +55,7 @@ static struct bytes trace_of(struct bytes helo, uint8_t room[256])
 }
 
 /* What is printed of a bounce with that trace. */
-static void replay(struct bytes trace, char *out, size_t size)
+static void replay(struct bytes trace, bool fresh, char *out, size_t size)
 {
 	const struct spool_view view = {
 		.content = CONTENT,
@@ -72,7 +72,7 @@ static void replay(struct bytes trace, char *out, size_t size)
 	ssize_t n;
 
 	text_init(&why, reason, sizeof(reason));
-	assert_int_equal(replay_verify_new(config, &verify, &why), 0);
+	assert_int_equal(replay_verify_new(config, fresh, &verify, &why), 0);
 	fflush(stdout);
 	dup2(to, STDOUT_FILENO);
 	replay_verify_mail(verify, &view, false);
@@ -93,7 +93,7 @@ static void the_name_the_client_gave_is_evaluated_again(void **state)
 	char out[4096];
 
 	(void)state;
-	replay(trace_of(BYTES("helo.example"), room), out, sizeof(out));
+	replay(trace_of(BYTES("helo.example"), room), true, out, sizeof(out));
 	assert_non_null(strstr(out, "spf=pass smtp.helo=helo.example"));
 }
 
@@ -102,14 +102,77 @@ static void a_trace_that_names_none_is_no_trouble(void **state)
 	char out[4096];
 
 	(void)state;
-	replay(BYTES("an older one, of text helo x\n"), out, sizeof(out));
+	replay(BYTES("an older one, of text helo x\n"), false, out, sizeof(out));
 	assert_non_null(strstr(out, "spf=none"));
+}
+
+/* The trace of that HELO, and what it was told of the name's SPF record. */
+static struct bytes trace_with_answer(const char *outcome, struct bytes record, uint8_t room[1024])
+{
+	struct bytes head = trace_of(BYTES("helo.example"), room);
+	struct trace_writer w;
+
+	trace_resume(&w, room, head.len, 1024);
+	trace_event(&w, TRACE_ASK, 1);
+	trace_number(&w, 3);
+	trace_word(&w, "TXT");
+	trace_word(&w, "helo.example");
+	trace_end_event(&w);
+	trace_event(&w, TRACE_ANSWER, 2);
+	trace_number(&w, 3);
+	trace_word(&w, outcome);
+	trace_number(&w, 0);
+	trace_number(&w, 60);
+	if (record.len)
+		trace_octets(&w, record);
+	trace_end_event(&w);
+	return trace_record(&w);
+}
+
+static void kept_answers_come_before_those_of_today(void **state)
+{
+	uint8_t room[1024];
+	char out[4096];
+
+	(void)state;
+	replay(trace_with_answer("ok", BYTES("v=spf1 -all"), room), false, out, sizeof(out));
+	assert_non_null(strstr(out, "spf=fail"));
+	assert_non_null(strstr(out, "dns=kept, "));
+	replay(trace_with_answer("nxdomain", BYTES(""), room), false, out, sizeof(out));
+	assert_non_null(strstr(out, "spf=none"));
+	replay(trace_with_answer("timeout", BYTES(""), room), false, out, sizeof(out));
+	assert_non_null(strstr(out, "spf=temperror"));
+	replay(trace_with_answer("ok", BYTES("v=spf1 -all"), room), true, out, sizeof(out));
+	assert_non_null(strstr(out, "spf=pass"));
+	assert_non_null(strstr(out, "dns=fresh"));
+}
+
+static void an_answer_that_was_not_kept_whole_is_asked_afresh(void **state)
+{
+	uint8_t room[1024];
+	char out[4096], cut[TRACE_RECORD_MAX];
+
+	(void)state;
+	memset(cut, 'x', sizeof(cut));
+	memcpy(cut, "v=spf1 -all ", 12);
+	cut[sizeof(cut) - 1] = TRACE_RECORD_CUT;
+	replay(trace_with_answer("ok", bytes_of(cut, sizeof(cut)), room), false, out, sizeof(out));
+	assert_non_null(strstr(out, "spf=pass"));
+	replay(trace_with_answer("ok", bytes_of(cut, TRACE_RECORD_SHORT), room), false, out,
+		sizeof(out));
+	assert_non_null(strstr(out, "spf=permerror")); /* 48 octets that are whole */
+	replay(trace_with_answer("what", BYTES("v=spf1 -all"), room), false, out, sizeof(out));
+	assert_non_null(strstr(out, "spf=pass"));
+	replay(trace_with_answer("ok", BYTES(""), room), false, out, sizeof(out));
+	assert_non_null(strstr(out, "spf=pass"));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_name_the_client_gave_is_evaluated_again),
+		cmocka_unit_test(kept_answers_come_before_those_of_today),
+		cmocka_unit_test(an_answer_that_was_not_kept_whole_is_asked_afresh),
 		cmocka_unit_test(a_trace_that_names_none_is_no_trouble),
 	};
 

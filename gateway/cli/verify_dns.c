@@ -23,6 +23,8 @@ struct verify_dns {
 	struct dns_cache *cache;
 	struct resolver *resolver;
 	struct auth_engine *engine; /* that asks; NULL: verify_dns_ask() does */
+	verify_dns_kept_fn kept;    /* NULL: nothing is */
+	void *kept_arg;
 	const struct dns_answer *got;
 	unsigned answered;
 };
@@ -119,11 +121,24 @@ static const struct dns_answer *zone_answer(
 	return answer ? answer : dns_answer_failure(DNS_SERVFAIL);
 }
 
-static void answer_from_zone(struct verify_dns *dns, struct auth_ref ref, uint32_t index,
-	const struct dns_question *question)
+void verify_dns_prefer(struct verify_dns *dns, verify_dns_kept_fn kept, void *arg)
 {
-	const struct dns_answer *answer = zone_answer(dns, question);
+	dns->kept = kept;
+	dns->kept_arg = arg;
+}
 
+/* What is at hand; NULL: the network is to be asked. */
+static const struct dns_answer *answer_at_hand(
+	struct verify_dns *dns, const struct dns_question *question)
+{
+	const struct dns_answer *answer = dns->kept ? dns->kept(dns->kept_arg, question) : NULL;
+
+	return answer || !dns->zone ? answer : zone_answer(dns, question);
+}
+
+static void give(struct verify_dns *dns, struct auth_ref ref, uint32_t index,
+	const struct dns_answer *answer)
+{
 	auth_engine_answer(dns->engine, ref, index, answer, clock_mono_us());
 	dns_answer_release(answer);
 	dns->answered++;
@@ -140,8 +155,10 @@ void verify_dns_serve(struct verify_dns *dns, struct auth_engine *engine, bool w
 	while (auth_engine_next_question(engine, &ref, &index, &question)) {
 		struct resolver_token token = {
 			.slot = ref.slot, .generation = ref.generation, .index = index};
-		if (dns->zone)
-			answer_from_zone(dns, ref, index, &question);
+		const struct dns_answer *answer = answer_at_hand(dns, &question);
+
+		if (answer)
+			give(dns, ref, index, answer);
 		else
 			resolver_ask(dns->resolver, &question, &token);
 	}

@@ -24,6 +24,14 @@ void verify_dns_free(struct verify_dns *dns);
  */
 void verify_dns_serve(struct verify_dns *dns, struct auth_engine *engine, bool wait);
 
+/*
+ * From now on answers that `kept` has (held for us; NULL: none) come before those of zone and
+ * network.
+ */
+typedef const struct dns_answer *(*verify_dns_kept_fn)(
+	void *arg, const struct dns_question *question);
+void verify_dns_prefer(struct verify_dns *dns, verify_dns_kept_fn kept, void *arg);
+
 /* One question by itself; waits for its answer, which is held for the caller. */
 const struct dns_answer *verify_dns_ask(
 	struct verify_dns *dns, const struct dns_question *question);

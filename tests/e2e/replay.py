@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Delivered mail within retention is evaluated again by today's records, and delivered again."""
+"""Delivered mail within retention is evaluated again, by kept and by today's records, and delivered again."""
 
 import json
 import os
@@ -44,7 +44,12 @@ def cases(t, here):
     with open(here.zone, "w", encoding="utf-8") as f:
         f.write(records.replace("v=DMARC1; p=none", "v=DMARC1; p=reject"))
     t.ok(here.gateway.stop(), "the daemon ends by itself")
-    t.equal(actions(here, "--from", "1h"), {good: "accept", forged: "reject"},
+    t.equal(actions(here, "--from", "1h"), {good: "accept", forged: "accept"},
+            "by the records that were kept with them nothing is otherwise")
+    kept = replay(here, "--from", "1h", "--dns", "kept", good)
+    t.contains(kept, "dns=kept\n", "all of them were kept")
+    t.contains(kept, "dkim=pass", "the key too")
+    t.equal(actions(here, "--from", "1h", "--dns", "fresh"), {good: "accept", forged: "reject"},
             "by today's records one would be refused; the daemon need not run for that")
     t.equal(actions(here, "--from", "1h", "--to", "30m"), {}, "a time when nothing came: nothing")
     said = replay(here, "--from", "1h", "--deliver", forged)
