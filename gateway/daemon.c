@@ -164,6 +164,8 @@ int daemon_start(const struct config *config, struct daemon **out, struct text *
 		take_down(d);
 		return error;
 	}
+	log_event(&d->events, LOG_SEV_NOTICE, NULL, "event=started io=%u rsa=%s hash=%s",
+		config->lcores.io, crypto_rsa_path(), crypto_hash_path());
 	*out = d;
 	return 0;
 }

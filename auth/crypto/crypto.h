@@ -108,6 +108,11 @@ void crypto_cancel_pubkey(struct crypto_queue *queue, struct pubkey_job *job);
  * the CPU lacks it.
  */
 bool crypto_rsa_use(const char *path);
+/* The one in use. */
+const char *crypto_rsa_path(void);
+/* How SHA-256 is computed: many streams / few, "avx512+sha-ni" or "avx512+openssl", or all of them
+ * by "sha-ni" or "openssl". */
+const char *crypto_hash_path(void);
 
 /* --- the queue ------------------------------------------------------------------------------- */
 

@@ -10,19 +10,6 @@
 
 COUNTERS_DEFINE(crypto, CRYPTO_COUNTERS)
 
-/*
- * What one batch of a lane costs, in ns, for the budget: measured once, rounded up. Only the order
- * of magnitude matters, so no clock is read here.
- */
-static const uint32_t lane_cost_ns[CRYPTO_LANES] = {
-	[CRYPTO_LANE_RSA_1024] = 5000,
-	[CRYPTO_LANE_RSA_2048] = 15000,
-	[CRYPTO_LANE_RSA_3072] = 30000,
-	[CRYPTO_LANE_RSA_4096] = 55000,
-	[CRYPTO_LANE_RSA_ONE] = 20000,
-	[CRYPTO_LANE_ED25519] = 80000,
-};
-
 struct lane {
 	struct pubkey_job *first, **last;
 	unsigned n;
@@ -220,8 +207,9 @@ unsigned crypto_run(struct crypto_queue *queue, uint64_t now_us, bool idle, uint
 		}
 		queue->turn = (queue->turn + 1) % CRYPTO_LANES;
 		passed = 0;
-		spent_ns += lane_cost_ns[lane];
-		done += run_batch(queue, lane);
+		unsigned n = run_batch(queue, lane);
+		spent_ns += rsa_batch_cost_ns(lane, n);
+		done += n;
 	}
 	return done;
 }

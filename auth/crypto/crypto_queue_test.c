@@ -1,4 +1,5 @@
 #include "auth/crypto/hash_batch.h"
+#include "auth/crypto/rsa_batch.h"
 #include "auth/crypto/rsa_testing.h"
 
 #include <openssl/sha.h>
@@ -148,6 +149,41 @@ static void a_flood_of_ed25519_delays_nobody_else(void **state)
 	assert_int_equal(count_done(&crowd, 0, 56), 8);
 }
 
+static void check_costs(enum crypto_lane lane)
+{
+	unsigned size = rsa_batch_size(lane), worth = rsa_batch_worth(lane);
+	uint32_t one = 0, full = rsa_batch_cost_ns(lane, size);
+
+	for (unsigned n = 1; n < worth; n++) {
+		one = rsa_batch_cost_ns(lane, 1);
+		assert_int_equal(rsa_batch_cost_ns(lane, n), n * one);
+	}
+	for (unsigned n = worth; n <= size && size > 1; n++)
+		assert_int_equal(rsa_batch_cost_ns(lane, n), full);
+	/* It is worth it, and a dearer class costs more. */
+	assert_true(full > 0 && (worth == 1 || full < size * one));
+	if (lane > CRYPTO_LANE_RSA_1024)
+		assert_true(full > rsa_batch_cost_ns(lane - 1, size));
+}
+
+static void the_budget_knows_each_path(void **state)
+{
+	static const char *const paths[] = {"avx512-ifma", "avx2", "openssl"};
+	const char *before = crypto_rsa_path();
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		if (!crypto_rsa_use(paths[i]))
+			continue;
+		assert_string_equal(crypto_rsa_path(), paths[i]);
+		for (enum crypto_lane l = CRYPTO_LANE_RSA_1024; l <= CRYPTO_LANE_RSA_4096; l++)
+			check_costs(l);
+		assert_int_equal(rsa_batch_cost_ns(CRYPTO_LANE_ED25519, 2),
+			2 * rsa_batch_cost_ns(CRYPTO_LANE_ED25519, 1));
+	}
+	assert_true(crypto_rsa_use(before));
+}
+
 static void cancelled_jobs_are_never_done(void **state)
 {
 	static struct crowd crowd;
@@ -261,6 +297,7 @@ int main(void)
 		cmocka_unit_test(a_batch_waits_until_full_idle_or_overdue),
 		cmocka_unit_test(a_flood_of_dear_keys_delays_nobody_else),
 		cmocka_unit_test(a_flood_of_ed25519_delays_nobody_else),
+		cmocka_unit_test(the_budget_knows_each_path),
 		cmocka_unit_test(cancelled_jobs_are_never_done),
 		cmocka_unit_test(streams_side_by_side_hash_as_if_alone),
 		cmocka_unit_test(cancelled_hashes_do_not_run),

@@ -195,7 +195,8 @@ KERNEL static vec differ_from_modulus(const vec *x, const vec *n, unsigned digit
 const struct rsa_kernel rsa_avx2 = {
 	.name = "avx2",
 	.lanes = LANES,
-	.class = {{40, 1038, 2}, {76, 2078, 2}, {112, 3106, 2}, {148, 4114, 2}},
+	.class = {{40, 1038, 2, 10000}, {76, 2078, 2, 35000}, {112, 3106, 2, 70000},
+		{148, 4114, 2, 115000}},
 	.key_new = rsa_lanes_key_new,
 	.verify = rsa_lanes_verify,
 };

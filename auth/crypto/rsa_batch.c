@@ -4,10 +4,15 @@
 
 #define BATCHED_EXPONENT 65537
 
+/* Of what no class is for: Ed25519, and RSA with other exponents. */
+#define ED25519_NS 85000
+#define RSA_ONE_NS 70000
+
 /* One by one; in classes all the same, so that dear keys delay no others. */
 static const struct rsa_kernel openssl = {.name = "openssl",
 	.lanes = 1,
-	.class = {{0, 1038, 1}, {0, 2078, 1}, {0, 3118, 1}, {0, 4158, 1}}};
+	.class = {
+		{0, 1038, 1, 6000}, {0, 2078, 1, 20000}, {0, 3118, 1, 40000}, {0, 4158, 1, 70000}}};
 
 /* The best first. */
 static const struct path {
@@ -68,6 +73,20 @@ unsigned rsa_batch_size(enum crypto_lane lane)
 unsigned rsa_batch_worth(enum crypto_lane lane)
 {
 	return class_of(lane)->worth;
+}
+
+uint32_t rsa_batch_cost_ns(enum crypto_lane lane, unsigned n)
+{
+	if (lane > CRYPTO_LANE_RSA_4096)
+		return n * (lane == CRYPTO_LANE_ED25519 ? ED25519_NS : RSA_ONE_NS);
+	if (n >= rsa_batch_worth(lane) && kernel->lanes > 1)
+		return class_of(lane)->batch_ns;
+	return n * openssl.class[lane - CRYPTO_LANE_RSA_1024].batch_ns;
+}
+
+const char *crypto_rsa_path(void)
+{
+	return kernel->name;
 }
 
 void *rsa_batch_constants_new(const struct pubkey *key)

@@ -12,6 +12,8 @@ enum crypto_lane rsa_batch_lane(unsigned bits, uint64_t exponent, bool odd);
 unsigned rsa_batch_size(enum crypto_lane lane);
 /* A batch of fewer is slower than OpenSSL, one by one. */
 unsigned rsa_batch_worth(enum crypto_lane lane);
+/* What n jobs of any lane take, about, on this path; for budgets, so that no clock is read. */
+uint32_t rsa_batch_cost_ns(enum crypto_lane lane, unsigned n);
 /* What the batch code keeps of a key of a class with rsa_batch_size() > 1; free() it. NULL when
  * memory is out. */
 void *rsa_batch_constants_new(const struct pubkey *key);

@@ -220,7 +220,8 @@ KERNEL static vec differ_from_modulus(const vec *x, const vec *n, unsigned digit
 const struct rsa_kernel rsa_ifma = {
 	.name = "avx512-ifma",
 	.lanes = LANES,
-	.class = {{20, 1038, 1}, {40, 2078, 1}, {60, 3118, 1}, {80, 4158, 1}},
+	.class = {{20, 1038, 1, 5000}, {40, 2078, 1, 16000}, {60, 3118, 1, 32000},
+		{80, 4158, 1, 56000}},
 	.key_new = rsa_lanes_key_new,
 	.verify = rsa_lanes_verify,
 };

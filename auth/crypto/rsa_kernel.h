@@ -23,6 +23,9 @@ struct rsa_kernel {
 		 * by one: `postern-micro rsa-SIZE-FILL`.
 		 */
 		unsigned worth;
+		/* What such a batch takes, about, for budgets: `postern-micro rsa-SIZE`, rounded
+		 * up. */
+		uint32_t batch_ns;
 	} class[RSA_KERNEL_CLASSES];
 	/* Constants of one key in numbers of so many digits; free() them. NULL: no memory. */
 	void *(*key_new)(const struct pubkey *key, unsigned digits);

@@ -1,6 +1,9 @@
 /* SHA-256 (FIPS 180-4) over state in plain memory: one stream, with SHA-NI where the CPU has it. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* EVP's contexts cannot be made of a state */
 #include "auth/crypto/crypto_cpu.h"
 #include "auth/crypto/sha256_priv.h"
+
+#include <openssl/sha.h>
 
 const uint32_t sha256_k[64] __attribute__((aligned(64))) = {
 	0x428a2f98,
@@ -69,51 +72,29 @@ const uint32_t sha256_k[64] __attribute__((aligned(64))) = {
 	0xc67178f2,
 };
 
-static uint32_t load_be32(const uint8_t *p)
+/* By OpenSSL's own assembler for older CPUs; its context is made of the state and taken apart. */
+void sha256_blocks_openssl(uint32_t h[8], const uint8_t *data, size_t blocks)
 {
-	uint32_t v;
-	memcpy(&v, p, sizeof(v));
-	return __builtin_bswap32(v);
+	SHA256_CTX context = {.md_len = SHA256_DIGEST_LENGTH};
+
+	memcpy(context.h, h, sizeof(context.h));
+	SHA256_Update(&context, data, 64 * blocks);
+	memcpy(h, context.h, sizeof(context.h));
 }
 
-static uint32_t ror(uint32_t v, int n)
-{
-	return v >> n | v << (32 - n);
-}
-
-void sha256_blocks_plain(uint32_t h[8], const uint8_t *data, size_t blocks)
-{
-	for (; blocks; blocks--, data += 64) {
-		uint32_t w[64], v[8];
-		for (int i = 0; i < 16; i++)
-			w[i] = load_be32(data + 4 * i);
-		for (int i = 16; i < 64; i++) {
-			uint32_t a = w[i - 15], b = w[i - 2];
-			w[i] = w[i - 16] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) + w[i - 7] +
-			       (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
-		}
-		memcpy(v, h, sizeof(v));
-		for (int i = 0; i < 64; i++) {
-			uint32_t e = v[4], a = v[0];
-			uint32_t t1 = v[7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) +
-				      ((e & v[5]) ^ (~e & v[6])) + sha256_k[i] + w[i];
-			uint32_t t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) +
-				      ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-			memmove(v + 1, v, 7 * sizeof(v[0]));
-			v[4] += t1;
-			v[0] = t1 + t2;
-		}
-		for (int i = 0; i < 8; i++)
-			h[i] += v[i];
-	}
-}
-
-sha256_blocks_fn sha256_blocks = sha256_blocks_plain;
+sha256_blocks_fn sha256_blocks = sha256_blocks_openssl;
 
 __attribute__((constructor)) static void sha256_choose(void)
 {
 	if (crypto_cpu.sha)
 		sha256_blocks = sha256_blocks_ni;
+}
+
+const char *crypto_hash_path(void)
+{
+	if (crypto_cpu.avx512)
+		return crypto_cpu.sha ? "avx512+sha-ni" : "avx512+openssl";
+	return crypto_cpu.sha ? "sha-ni" : "openssl";
 }
 
 void sha256_init(struct sha256_state *state)

@@ -64,6 +64,12 @@ def passes_everything(t, here, server, algorithm):
                     log=here.gateway.log)
 
 
+def says_how_it_computes(t, here):
+    proc.wait_until(lambda: "event=started" in log_of(here), 20, "the start in the log", log=here.gateway.log)
+    t.ok(re.search(r"event=started io=\d+ rsa=(avx512-ifma|avx2|openssl) hash=[a-z0-9+-]+", log_of(here)),
+         "the log says how RSA and hashes are computed", log_of(here)[:500])
+
+
 def altered(here, domain):
     text = here.signed(domain, senders.message(domain, "Pay 10 to account 1\n"))
     return text.replace(b"Pay 10 ", b"Pay 99 ")
@@ -116,6 +122,7 @@ def sealing(t, here):
 
 def main():
     with tap.Tests("first_mail", limit_s=240) as t, lab.temporary(CONFIG) as here:
+        says_how_it_computes(t, here)
         for server, algorithm in ((senders.GATEWAY_IP, "rsa"), (senders.GATEWAY_IP6, "rsa"),
                                   (senders.GATEWAY_IP, "ed25519")):
             passes_everything(t, here, server, algorithm)
