@@ -74,17 +74,25 @@ static struct bytes address_text(struct bytes octets, char room[IP_ADDR_TEXT_MAX
 	return bytes_of(room, ip_addr_format(&addr, room));
 }
 
-/* One line of text: what is not printable ASCII becomes \xNN. */
-static void put_clean(struct text *out, struct bytes value)
+/* One line of text: what is not printable ASCII becomes \xNN; a backslash, and `quote`, get a
+ * backslash in front, so that what was there can be told from what was made of it. */
+static void put_quoted(struct text *out, struct bytes value, int quote)
 {
 	for (size_t i = 0; i < value.len; i++) {
 		int c = value.data[i];
 
+		if (c == '\\' || c == quote)
+			text_putc(out, '\\');
 		if (c == ' ' || ascii_is_vchar(c))
 			text_putc(out, (char)c);
 		else
 			text_printf(out, "\\x%02x", (unsigned)c);
 	}
+}
+
+static void put_clean(struct text *out, struct bytes value)
+{
+	put_quoted(out, value, 0);
 }
 
 /* --- the records of an answer ------------------------------------------------------------------
@@ -106,7 +114,7 @@ static void put_records(struct text *out, struct bytes type, struct cursor *fiel
 
 	while (!cursor_done(fields) && trace_take_octets(fields, &record)) {
 		text_put(out, quoted ? BYTES(" \"") : BYTES(" "));
-		put_clean(out, record_text(type, record, room));
+		put_quoted(out, record_text(type, record, room), quoted ? '"' : 0);
 		if (quoted)
 			text_putc(out, '"');
 	}

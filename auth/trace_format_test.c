@@ -74,7 +74,7 @@ static void tells_a_mail_in_lines(void **state)
 		"client [192.0.2.1] helo a\\x0ab\\xc3\\xa4\n"
 		"+5 ask TXT example.org\n"
 		"+5 ask A mx.example.org\n"
-		"+300 answer TXT example.org ok secure \"v=spf1 \"-all\"\"\n"
+		"+300 answer TXT example.org ok secure \"v=spf1 \\\"-all\\\"\"\n"
 		"+300 answer A mx.example.org ok 192.0.2.1 192.0.2.1\n"
 		"+1234567 dkim verified sel.example.org: pass, 8 keys side "
 		"by side\n"
@@ -111,8 +111,8 @@ static void a_record_of_text_is_told_as_it_is(void **state)
 {
 	(void)state;
 	begin(0);
-	trace_format_text(BYTES("bounce of X\nfor \xffY\n"), &out);
-	assert_string_equal(text_str(&out), "bounce of X\nfor \\xffY\n");
+	trace_format_text(BYTES("bounce of X\nfor \xffY\\xff\n"), &out);
+	assert_string_equal(text_str(&out), "bounce of X\nfor \\xffY\\\\xff\n");
 	text_reset(&out);
 	trace_format_json(BYTES("bounce\n"), &out);
 	assert_string_equal(text_str(&out), "[{\"event\":\"note\",\"text\":\"bounce\\u000a\"}]");

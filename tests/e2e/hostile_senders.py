@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Mail of one domain that pretends to be another's, through the running gateway: refused, or marked
-as what it is; and nothing that a client says breaks out of Authentication-Results."""
+as what it is; and nothing that a client says breaks out of Authentication-Results or of the JSON log."""
 
+import json
 import os
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from labkit import hostile, lab, results, senders, tap  # noqa: E402
+from labkit import hostile, lab, proc, results, senders, tap  # noqa: E402
 
 EVIL, BANK = "none.example", "pass.example"
 MAILS_PER_CONNECTION = 20
@@ -107,10 +108,49 @@ def injections(t, here, before):
     t.ok(len(taken) > len(cases) // 2, "most of them came so far", f"{len(taken)} of {len(cases)}")
 
 
+def log_lines(here):
+    """The log's lines that are whole."""
+    with open(here.gateway.log, encoding="utf-8") as f:
+        return [line for line in f if line.endswith("\n") and line.startswith("{")]
+
+
+def traces_in_the_log(t, here):
+    """One mail more; by then all before it has been logged."""
+    with here.connect() as peer:
+        peer.hello("last.said.example")
+        reply = peer.mail(f"x@{EVIL}", TO, b"From: x@%b\r\n\r\nhi\r\n" % EVIL.encode())
+    queue_id = reply.text.split()[-1]
+
+    def traced():
+        return [line for line in log_lines(here) if '"event":"trace"' in line and queue_id in line]
+
+    proc.wait_until(traced, 60, "the trace of the last mail in the log", log=here.gateway.log)
+    wrong = []
+    for line in log_lines(here):
+        try:
+            json.loads(line)
+        except ValueError as error:
+            wrong.append(f"{error}: {line}")
+    t.equal(wrong, [], f"each of {len(log_lines(here))} log lines is JSON, whatever was said")
+    trace = json.loads(traced()[0])
+    t.equal((trace["qid"], trace["severity"]), (queue_id, "info"), "event=trace names its mail")
+    events = {}
+    for event in trace["events"]:
+        events.setdefault(event["event"], []).append(event)
+    for name in ("client", "from", "to", "ask", "answer", "header_complete", "content_complete", "verdict", "decided",
+                 "end"):
+        t.ok(name in events, f"the trace has {name}", str(trace))
+    t.ok(any(a["name"] == EVIL and a["records"] == ["v=spf1 mx -all"] for a in events["answer"]),
+         "and the DNS answers used", str(events["answer"]))
+    times = [event["at_us"] for event in trace["events"] if "at_us" in event]
+    t.equal(times, sorted(times), "in the order of time")
+
+
 def main():
     with tap.Tests("hostile senders", limit_s=180) as t, \
-            lab.temporary({"policy": {"dmarc": {"on_reject": "reject"}}}) as here:
+            lab.temporary({"policy": {"dmarc": {"on_reject": "reject"}}, "log": {"format": "json"}}) as here:
         injections(t, here, authors(t, here))
+        traces_in_the_log(t, here)
 
 
 if __name__ == "__main__":
