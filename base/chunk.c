@@ -271,15 +271,14 @@ void chunk_hold(struct chunk *c)
 
 void chunk_release(struct chunk *c)
 {
-	uint32_t before = atomic_fetch_sub_explicit(&c->holds, 1, memory_order_release);
+	/* Everyone's reads of the data are over before the owner writes it anew. */
+	uint32_t before = atomic_fetch_sub_explicit(&c->holds, 1, memory_order_acq_rel);
 	struct chunk_pool *home = c->home;
 	struct chunk *first;
 
 	assert(before > 0);
 	if (before != 1)
 		return;
-	/* Everyone's reads of the data are over before the owner writes it anew. */
-	atomic_thread_fence(memory_order_acquire);
 	first = atomic_load_explicit(&home->homecoming, memory_order_relaxed);
 	do
 		c->next = first;
