@@ -133,6 +133,15 @@ static void linger(struct auth_mail *mail, uint64_t now_us)
 	auth_link_append(&engine->lingering, &mail->in_lingering);
 }
 
+static void take_back_jobs(struct auth_mail *mail)
+{
+	if (mail->arc)
+		arc_verifier_fini(mail->arc);
+	if (mail->dkim)
+		dkim_verifier_fini(mail->dkim);
+}
+
+/* From here on the mail is its owner's, who may be another thread: nothing of it stays queued. */
 static void become_ready(struct auth_mail *mail, uint64_t now_us)
 {
 	struct auth_engine *engine = mail->engine;
@@ -140,6 +149,8 @@ static void become_ready(struct auth_mail *mail, uint64_t now_us)
 	mail->phase = AUTH_PHASE_READY;
 	mail->ready_us = now_us;
 	pipeline_verdict_fill(mail);
+	take_back_jobs(mail);
+	auth_link_remove(&mail->in_asking);
 	auth_link_remove(&mail->in_waiting);
 	auth_link_remove(&mail->in_lingering);
 	auth_link_append(&engine->ready, &mail->in_ready);
@@ -295,10 +306,7 @@ void auth_mail_end(struct auth_mail *mail)
 {
 	struct auth_engine *engine = mail->engine;
 
-	if (mail->arc)
-		arc_verifier_fini(mail->arc);
-	if (mail->dkim)
-		dkim_verifier_fini(mail->dkim);
+	take_back_jobs(mail);
 	auth_link_remove(&mail->in_asking);
 	auth_link_remove(&mail->in_waiting);
 	auth_link_remove(&mail->in_lingering);
@@ -465,7 +473,7 @@ void auth_engine_answer(struct auth_engine *engine, struct auth_ref ref, uint32_
 	struct auth_mail *mail =
 		ref.slot < engine->config.max_mails ? engine->live[ref.slot] : NULL;
 
-	if (!mail || mail->generation != ref.generation) {
+	if (!mail || mail->generation != ref.generation || mail->phase == AUTH_PHASE_READY) {
 		counter_inc(&engine->counters.v[AUTH_ANSWERS_STALE]);
 		return;
 	}

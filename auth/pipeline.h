@@ -110,7 +110,10 @@ unsigned auth_engine_run(
 	struct auth_engine *engine, uint64_t now_us, bool idle, uint32_t budget_us);
 /* When to run again, if nothing comes before; UINT64_MAX if nothing waits. */
 uint64_t auth_engine_deadline_us(const struct auth_engine *engine);
-/* The next mail whose verdict has become ready since last asked; NULL if none. */
+/*
+ * The next mail whose verdict has become ready since last asked; NULL if none. The engine does not
+ * touch it any more: until it is ended it may be read, sealed and overridden by another thread.
+ */
 struct auth_mail *auth_engine_next_ready(struct auth_engine *engine);
 
 /* The next question to carry to the resolver; false if none. */

@@ -70,7 +70,7 @@ struct auth_mail {
 	X(AUTH_ASKS, "auth_asks", "DNS questions of evaluators")                                   \
 	X(AUTH_ASKS_CACHED, "auth_asks_cached", "of these, answered from the cache")               \
 	X(AUTH_ASKS_SHARED, "auth_asks_shared", "of these, asked already by the same mail")        \
-	X(AUTH_ANSWERS_STALE, "auth_answers_stale", "answers for mails that were gone")            \
+	X(AUTH_ANSWERS_STALE, "auth_answers_stale", "answers for mails that were gone or decided")            \
 	X(AUTH_HEADER_TOO_LARGE, "auth_header_too_large", "header sections over the limit")        \
 	X(AUTH_LOOPS, "auth_loops", "mails with too many Received fields")                         \
 	X(AUTH_NO_MEMORY, "auth_no_memory", "mails that met the bound of their memory")
