@@ -30,6 +30,13 @@ struct asker {
 	struct handoff *to_resolver, *from_resolver;
 };
 
+/* What its rings take of DPDK's memory. */
+static inline size_t asker_octets(void)
+{
+	return handoff_octets(ASKER_CREDIT, sizeof(struct dns_request)) +
+	       handoff_octets(ASKER_CREDIT, sizeof(struct dns_reply));
+}
+
 /* The bells are those of the resolver and of the thread that asks. 0 or -errno. */
 int asker_init(
 	struct asker *asker, uint32_t index, struct doorbell *resolver, struct doorbell *self);

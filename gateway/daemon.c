@@ -29,6 +29,8 @@ static int build_privileged(struct daemon *d, struct text *why)
 		error = sealer_init(&d->sealer, d->config, why);
 	if (error == 0)
 		error = daemon_make_workers(d, why);
+	if (error == 0)
+		error = daemon_make_auth(d, why);
 	if (error == 0) {
 		d->control = control_listen(d->config->control.socket, why);
 		error = d->control < 0 ? d->control : 0;
@@ -109,6 +111,8 @@ static void take_down(struct daemon *d)
 	if (d->spooler.log)
 		spool_log_close(d->spooler.log);
 	resolver_free(d->resolver.resolver);
+	for (unsigned i = 0; i < d->n_auths; i++)
+		auth_lcore_free(d->auths[i]);
 	for (unsigned i = 0; i < d->n_workers; i++) {
 		worker_fini(d->workers[i]);
 		log_ring_fini(&d->workers[i]->log);

@@ -15,7 +15,8 @@ int daemon_open_ports(struct daemon *d, struct text *why)
 	const struct config *config = d->config;
 	unsigned packets =
 		(unsigned)(config->lcores.memory / BUFFER_SHARE / PACKET_OCTETS / config->n_listen);
-	int error = port_env_init(config->lcores.io, (unsigned)(config->lcores.memory >> 20), why);
+	uint64_t memory = config->lcores.memory + auth_lcore_rings_octets(config);
+	int error = port_env_init(config->lcores.io, (unsigned)(memory >> 20), why);
 
 	if (error)
 		return error;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gateway/auth_lcore.h"
 #include "gateway/daemon_access.h"
 #include "gateway/daemon_capture.h"
 #include "gateway/lmtp_tls.h"
@@ -21,6 +22,8 @@ struct daemon {
 	struct worker *workers[THREADS_MAX_WORKERS];
 	pthread_t worker_threads[THREADS_MAX_WORKERS];
 	unsigned n_workers, n_running;
+	struct auth_lcore *auths[VERIFIER_MAX_LCORES];
+	unsigned n_auths, n_auths_running;
 	struct resolver_thread resolver;
 	struct spooler_thread spooler;
 	struct sealer_thread sealer;
@@ -51,10 +54,13 @@ int daemon_make_delivery(struct daemon *d, struct text *why);
 int daemon_join_spooler_and_delivery(struct daemon *d);
 /* At the end: those that came back from the log after delivery had ended. */
 void daemon_drop_bounces(struct daemon *d);
+/* In daemon_auth.c, after the workers: */
+int daemon_make_auth(struct daemon *d, struct text *why);
 /* In daemon_workers.c: */
 int daemon_make_workers(struct daemon *d, struct text *why);
 void daemon_join_workers_and_spool(struct daemon *d);
 /* In daemon_threads.c: */
 int daemon_start_threads(struct daemon *d);
+/* io lcores, then auth lcores: those wait for these. */
 void daemon_stop_workers(struct daemon *d);
 void daemon_stop_others(struct daemon *d);

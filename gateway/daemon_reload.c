@@ -99,6 +99,8 @@ int daemon_reload(struct daemon *d, const char *path)
 		return -ETIMEDOUT;
 	}
 	forget_old(d);
+	for (unsigned i = 0; i < d->n_auths; i++)
+		auth_lcore_set_busy(d->auths[i], settings->config->lcores.poll == CONFIG_POLL_BUSY);
 	daemon_set_log_level(d, settings->config->log.level);
 	log_event(&d->events, LOG_SEV_NOTICE, NULL, "event=reloaded ignored=%u", ignored);
 	return 0;

@@ -41,7 +41,7 @@ int daemon_make_resolver(struct daemon *d, struct text *why)
 		.ttl_negative_max_s = 3600,
 		.ttl_failure_s = 5,
 	};
-	int error = epoch_init(&d->epoch, config->lcores.io);
+	int error = epoch_init(&d->epoch, config->lcores.io + config->lcores.auth);
 
 	if (getrandom(&cc.key, sizeof(cc.key), 0) != sizeof(cc.key))
 		return -errno;

@@ -64,9 +64,27 @@ static int start_others(struct daemon *d)
 	return 0;
 }
 
+static int start_auths(struct daemon *d)
+{
+	for (; d->n_auths_running < d->n_auths; d->n_auths_running++) {
+		struct auth_lcore *lcore = d->auths[d->n_auths_running];
+		char name[16];
+		int error = pthread_create(&lcore->thread, NULL, auth_lcore_main, lcore);
+
+		if (error)
+			return -error;
+		snprintf(name, sizeof(name), "auth%u", lcore->index);
+		pthread_setname_np(lcore->thread, name);
+	}
+	return 0;
+}
+
 int daemon_start_threads(struct daemon *d)
 {
 	int error = start_others(d);
+
+	if (error == 0)
+		error = start_auths(d);
 
 	for (; error == 0 && d->n_running < d->n_workers; d->n_running++) {
 		char name[16];
@@ -81,6 +99,15 @@ int daemon_start_threads(struct daemon *d)
 	return error;
 }
 
+static void stop_auths(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->n_auths_running; i++) {
+		atomic_store_explicit(&d->auths[i]->stop, true, memory_order_release);
+		doorbell_ring(&d->auths[i]->bell);
+		pthread_join(d->auths[i]->thread, NULL);
+	}
+}
+
 void daemon_stop_workers(struct daemon *d)
 {
 	for (unsigned i = 0; i < d->n_running; i++) {
@@ -89,6 +116,7 @@ void daemon_stop_workers(struct daemon *d)
 	}
 	for (unsigned i = 0; i < d->n_running; i++)
 		pthread_join(d->worker_threads[i], NULL);
+	stop_auths(d);
 }
 
 void daemon_stop_others(struct daemon *d)

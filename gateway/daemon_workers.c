@@ -162,39 +162,21 @@ static int add_handoffs(struct daemon *d, struct worker *worker)
 	return error;
 }
 
-static int add_auth(struct daemon *d, struct worker *worker)
+/* Whoever verifies its mails: it asks ahead of them itself. */
+static int add_asker(struct daemon *d, struct worker *worker, const struct secrets *secrets)
 {
-	const struct config *config = d->config;
-	struct auth_config ac = auth_config_default;
 	int error = asker_init(&worker->asker, worker->index, &d->resolver.bell, &worker->bell);
 
-	ac.authserv_id = config->authserv_id;
-	ac.hostname = config->hostname;
-	ac.dkim.signatures = config->auth.max_signatures;
-	ac.dkim.body_tail = config->auth.body_tail;
-	ac.max_mails = config->limits.mails;
-	ac.max_header_bytes = config->limits.header_bytes;
-	ac.max_received = config->auth.max_received;
-	ac.secondary_wait_ms = config->auth.secondary_wait_ms;
-	ac.hash_all = d->sealer.signer != NULL;
-	worker->verifier = &verifier_inline;
 	d->resolver.askers[d->resolver.n_askers++] = &worker->asker;
 	return error ? error
-		     : auth_engine_new(&ac, d->resolver.cache,
-			       epoch_reader_at(&d->epoch, worker->index), &worker->auth);
-}
-
-static int add_early(struct daemon *d, struct worker *worker, const struct secrets *secrets)
-{
-	return early_new(d->resolver.cache, epoch_reader_at(&d->epoch, worker->index),
-		secrets->early, &worker->asker.early);
+		     : early_new(d->resolver.cache, epoch_reader_at(&d->epoch, worker->index),
+			       secrets->early, &worker->asker.early);
 }
 
 static void register_counters(struct daemon *d, struct worker *worker)
 {
 	counters_register(&d->counters, early_counters(worker->asker.early));
 	counters_register(&d->counters, &worker->counters.block);
-	counters_register(&d->counters, auth_counters(worker->auth));
 	for (unsigned i = 0; i < worker->n_lcores; i++) {
 		counters_register(&d->counters, net_counters(lcore_net(worker->lcores[i])));
 		counters_register(&d->counters, lcore_counters(worker->lcores[i]));
@@ -220,9 +202,7 @@ static int make_worker(
 	if (error == 0)
 		error = add_handoffs(d, worker);
 	if (error == 0)
-		error = add_auth(d, worker);
-	if (error == 0)
-		error = add_early(d, worker, secrets);
+		error = add_asker(d, worker, secrets);
 	for (unsigned i = 0; error == 0 && i < config->n_listen; i++)
 		error = add_listen(d, worker, i, secrets, why);
 	if (error == 0)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "auth/dns/dns_zone.h"
+#include "gateway/fake_auth.h"
 #include "gateway/mail.h"
 #include "gateway/session.h"
 
@@ -61,6 +62,8 @@ const char *fake_conn_codes(struct fake_conn *conn);
 
 /* Poll rounds until there is nothing to do; questions are answered meanwhile. */
 void fakes_run(void);
+/* The resolver's part of it alone; returns how many. */
+unsigned fakes_answer_questions(void);
 /* Time passes, in small steps. */
 void fakes_wait(uint32_t ms);
 /* Asserts that all sessions and mails gave back what they had. */

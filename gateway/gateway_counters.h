@@ -28,7 +28,8 @@
 		"of those, mails the spool could not take")                                        \
 	X(GATEWAY_HELD_BACK, "reads_held_back",                                                    \
 		"times a peer was not read from until the spool had caught up")                    \
-	X(GATEWAY_MAILS_SHED, "mails_shed", "mails given up, being the slowest while memory was short")  \
+	X(GATEWAY_MAILS_SHED, "mails_shed",                                                        \
+		"mails given up, being the slowest while memory was short")                        \
 	X(GATEWAY_NO_MEMORY, "no_envelope_memory", "mails put off: no memory for the envelope")    \
 	X(GATEWAY_ACCEPTED, "mails_accepted", "mails answered 250")                                \
 	X(GATEWAY_QUARANTINED, "mails_quarantined", "of those, marked for quarantine")             \
@@ -38,6 +39,12 @@
 	X(GATEWAY_UNSEALED, "mails_unsealed", "mails not sealed with ARC: their chain forbids it") \
 	X(GATEWAY_ORPHANS, "mails_orphaned", "mails kept whose sender was gone before the reply")  \
 	X(GATEWAY_IMPATIENT, "verdicts_given_up", "verdicts taken with look-ups still open")       \
+	X(GATEWAY_VERIFIER_FULL, "verifier_full",                                                  \
+		"mails put off: the auth lcores have all places taken")                            \
+	X(GATEWAY_VERIFIER_BEHIND, "verifier_behind",                                              \
+		"times content waited for an auth lcore to take what came before")                 \
+	X(GATEWAY_VERDICTS_GONE, "verdicts_gone",                                                  \
+		"verdicts of auth lcores for mails that were gone")                                \
 	X(GATEWAY_QUESTIONS, "dns_questions", "questions sent to the resolver")                    \
 	X(GATEWAY_POLLS, "polls", "poll rounds")                                                   \
 	X(GATEWAY_ROUNDS_1MS, "rounds_over_1ms", "of those, that took 1 ms or longer")             \

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct doorbell;
@@ -16,6 +17,16 @@ struct handoff;
 int handoff_new(const char *name, unsigned count, unsigned record_size, struct doorbell *consumer,
 	struct handoff **out);
 void handoff_free(struct handoff *handoff);
+/* What one takes of DPDK's memory. */
+static inline size_t handoff_octets(unsigned count, unsigned record_size)
+{
+	size_t records = 1;
+
+	/* rte_ring holds one less than a power of two. */
+	while (records <= count)
+		records *= 2;
+	return records * record_size;
+}
 
 /* Producer: put one record in; false when full. The consumer is woken by handoff_ring(), once a
  * burst. */

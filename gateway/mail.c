@@ -13,6 +13,8 @@
 /* Blocks of WORKER_MAIL_BLOCK for one mail: eight are what the largest envelope takes that a
  * session gathers, the others for ranges, fields, trace and seal. */
 #define MAIL_BLOCKS_MAX 12
+/* Octets of a mail that an auth lcore may have yet to take before its peer has to wait. */
+#define MAIL_BEHIND_MAX (256u * 1024)
 
 /* --- life and death -----------------------------------------------------------------------------
  */
@@ -232,6 +234,27 @@ const struct smtp_reply *mail_content_end(struct mail *mail)
 	mail->state = MAIL_EVALUATING;
 	mail->ended_us = mail->worker->now_us;
 	return NULL;
+}
+
+bool mail_is_full(const struct mail *mail)
+{
+	return mail_stream_is_full(mail) || mail->worker->verifier->behind(mail) > MAIL_BEHIND_MAX;
+}
+
+void mail_refused(struct mail *mail, enum auth_feed why)
+{
+	const struct smtp_reply *refusal = feed_reply(why);
+	struct session *session = mail->session;
+
+	if (mail->state == MAIL_OPEN && !session_waits_for_content(session))
+		return; /* it is refused with what comes next */
+	log_refusal(mail, refusal);
+	if (mail->state == MAIL_OPEN) {
+		session_refuse(session, refusal);
+		return;
+	}
+	mail_abandon(mail);
+	session_answer(session, refusal, NULL);
 }
 
 void mail_give_up(struct mail *mail)

@@ -21,7 +21,8 @@ struct mail {
 	struct worker *worker;
 	struct session *session; /* NULL: gone */
 	enum mail_state state;
-	struct auth_mail *auth; /* its verification */
+	struct auth_mail *auth;     /* its verification; by an auth lcore: from the verdict on */
+	struct verifier_slot *slot; /* there; NULL: forgotten, or inline */
 	uint64_t queue_id;
 	char id[QUEUE_ID_TEXT_SIZE];
 	uint64_t begun_us, ended_us, decided_us;
@@ -59,6 +60,11 @@ void mail_give_up(struct mail *mail);
 /* The session is gone or the transaction was reset: free it, unless the spooler has it. */
 void mail_drop(struct mail *mail);
 
+/* Whether its peer is to wait until what came has been taken. */
+bool mail_is_full(const struct mail *mail);
+
+/* There will be no verdict, for this reason, which feeding it will tell too. */
+void mail_refused(struct mail *mail, enum auth_feed why);
 /* The verdict is in: decide, and reply or hand to the spooler. */
 void mail_verdict(struct mail *mail);
 /* To the spooler, which answers every request. */

@@ -66,6 +66,8 @@ static void send_one(struct mail *mail, bool memory_is_short)
 
 	if (!mail->last || mail->first == mail->last || mail->octets_out > 0)
 		return;
+	if (mail->worker->verifier->behind(mail) > 0)
+		return; /* it is noted again when all of it is passed on */
 	octets = mail->octets - mail->octets_ahead - chunk_used(mail->last);
 	if (memory_is_short || (mail->octets >= MAIL_STREAM_OCTETS && octets >= MAIL_STREAM_BATCH))
 		post_chunks(mail, octets);
@@ -114,8 +116,7 @@ static void resume_all(struct worker *worker)
 	/* One that goes on moves to the end of the list, and is looked at again there. */
 	for (session = TAILQ_FIRST(&worker->open); session; session = next) {
 		next = TAILQ_NEXT(session, link);
-		if (is_arriving(session) && session->mail->held_us &&
-			!mail_stream_is_full(session->mail))
+		if (is_arriving(session) && session->mail->held_us && !mail_is_full(session->mail))
 			session_resume(session);
 	}
 }

@@ -101,7 +101,8 @@ struct bytes mail_trace_put(const struct mail *mail, uint8_t buffer[MAIL_TRACE_M
 
 	trace_begin(&w, buffer, MAIL_TRACE_MAX - DECISION_ROOM);
 	put_envelope(mail, &w);
-	auth_mail_trace(mail->auth, &w);
+	if (mail->auth) /* else an auth lcore has it yet */
+		auth_mail_trace(mail->auth, &w);
 	w.cap = MAIL_TRACE_MAX;
 	if (w.lost > 0)
 		put_counted(&w, TRACE_LOST, w.lost);

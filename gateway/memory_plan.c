@@ -1,5 +1,6 @@
 #include "gateway/memory_plan.h"
 
+#include "gateway/auth_lcore.h"
 #include "gateway/mail.h"
 #include "gateway/session.h"
 #include "spool/queue/delivery.h"
@@ -7,12 +8,21 @@
 /* A closed connection's entry in TIME-WAIT, and its place in that table. */
 #define TIME_WAIT_OCTETS 112
 
+/* A mail's place at its io lcore, and one in the table of each auth lcore. */
+static uint64_t verified_octets(const struct config *config)
+{
+	return sizeof(struct verifier_slot) + verifier_rings_text_max(config) +
+	       config->lcores.auth * sizeof(struct auth_job);
+}
+
 unsigned memory_plan(const struct config *config, struct memory_plan_line lines[MEMORY_PLAN_LINES])
 {
 	const uint64_t io = config->lcores.io;
 	const uint64_t connections = config->limits.connections * io;
 	const struct memory_plan_line plan[] = {
 		{"packet buffers and rings", "lcores.memory", config->lcores.memory},
+		{"rings of auth lcores", "lcores.auth, limits.mails",
+			auth_lcore_rings_octets(config)},
 		{"connections: TCP", "limits.connections",
 			io * worker_tcp_connections(config) * TCP_CONNECTION_OCTETS +
 				connections * TIME_WAIT_OCTETS},
@@ -30,6 +40,9 @@ unsigned memory_plan(const struct config *config, struct memory_plan_line lines[
 				(sizeof(struct mail) + WORKER_BLOCKS_PER_MAIL * WORKER_MAIL_BLOCK)},
 		{"header sections", "limits.mails, limits.header_size",
 			config->limits.mails * io * config->limits.header_bytes},
+		{"mails at auth lcores", "lcores.auth, limits.mails",
+			config->lcores.auth ? config->limits.mails * io * verified_octets(config)
+					    : 0},
 		{"content of mails", "limits.mail_memory", config->limits.chunk_memory * io},
 		{"traces of recent mails", "log.traces", config->log.traces * io * TRACE_RING_SLOT},
 		{"DNS answers", "dns.cache_size", config->dns.cache_bytes},

@@ -14,7 +14,7 @@ struct memory_plan_line {
 	uint64_t octets;
 };
 
-#define MEMORY_PLAN_LINES 16
+#define MEMORY_PLAN_LINES 20
 
 /* Returns how many lines there are. */
 unsigned memory_plan(const struct config *config, struct memory_plan_line lines[MEMORY_PLAN_LINES]);

@@ -124,7 +124,7 @@ static bool hold_back(struct session *session)
 {
 	struct mail *mail = session->mail;
 
-	if (!mail || mail->state != MAIL_OPEN || !mail_stream_is_full(mail))
+	if (!mail || mail->state != MAIL_OPEN || !mail_is_full(mail))
 		return false;
 	if (mail->held_us == 0) {
 		mail->held_us = session->worker->now_us;
@@ -274,6 +274,18 @@ void session_answer(struct session *session, const struct smtp_reply *with, cons
 	smtp_session_answer(&session->smtp, with, text, 0, &out);
 	if (session_output_send(session, &out))
 		session_run(session);
+}
+
+bool session_waits_for_content(const struct session *session)
+{
+	return smtp_session_in_content(&session->smtp) && !session->smtp.next && !session->closed &&
+	       session->mail->held_us == 0;
+}
+
+void session_refuse(struct session *session, const struct smtp_reply *reply)
+{
+	smtp_session_refuse(&session->smtp, reply);
+	session_run(session);
 }
 
 void session_resume(struct session *session)

@@ -46,6 +46,10 @@ void session_ready(struct session *session, unsigned ready);
 void session_timeout(struct session *session);
 /* The answer to what its mail waited for. */
 void session_answer(struct session *session, const struct smtp_reply *reply, const char *text);
+/* Content is arriving, and what came of it has been taken. */
+bool session_waits_for_content(const struct session *session);
+/* Then: its mail is dropped at once, and refused at the true end. */
+void session_refuse(struct session *session, const struct smtp_reply *reply);
 /* Shutting down: 421 to those with no mail under way. False while it is still busy. */
 bool session_drain(struct session *session);
 

@@ -12,7 +12,8 @@
  */
 
 #define THREADS_MAX_WORKERS 16
-#define THREADS_MAX_ASKERS  THREADS_MAX_WORKERS
+#define THREADS_MAX_ASKERS  (THREADS_MAX_WORKERS + VERIFIER_MAX_LCORES)
+_Static_assert(THREADS_MAX_ASKERS <= EPOCH_MAX_READERS, "each reads the cache");
 _Static_assert(THREADS_MAX_WORKERS <= TRACE_LOG_WORKERS, "each has its place there");
 
 struct resolver_thread {

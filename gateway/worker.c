@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 COUNTERS_DEFINE(gateway, GATEWAY_COUNTERS)
 
@@ -98,6 +99,9 @@ void worker_fini(struct worker *worker)
 	kernel_port_free(worker->kernel);
 	auth_engine_free(worker->auth);
 	asker_fini(&worker->asker);
+	if (worker->rings)
+		verifier_rings_fini(worker->rings);
+	free(worker->rings);
 	handoff_free(worker->to_spooler);
 	handoff_free(worker->from_spooler);
 	handoff_free(worker->to_sealer);

@@ -23,6 +23,7 @@
 #include "gateway/smtp/smtp_session.h"
 #include "gateway/trace_ring.h"
 #include "gateway/verifier.h"
+#include "gateway/verifier_rings.h"
 #include "spool/log/spool_log.h"
 
 #include <stdatomic.h>
@@ -115,6 +116,7 @@ struct worker {
 	const struct verifier *verifier; /* who verifies its mails */
 	struct auth_engine *auth;        /* where it does so itself, and its questions */
 	struct asker asker;
+	struct verifier_rings *rings; /* where auth lcores do */
 	struct chunk_pool chunks;
 	struct slab sessions, mails, lines, blocks, mail_blocks, rests;
 	struct wheel wheel;

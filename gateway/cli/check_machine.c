@@ -273,6 +273,20 @@ static void check_memory(struct check *check)
 			(unsigned long long)(sum >> 20), (unsigned long long)(there >> 20));
 }
 
+/* A thread that never sleeps wants a CPU of its own. */
+static void check_cpus(struct check *check)
+{
+	const struct config *config = check->config;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (config->lcores.poll == CONFIG_POLL_BUSY &&
+		(long)(config->lcores.io + config->lcores.auth) > cpus)
+		say(check, false,
+			"lcores.poll: %u io and %u auth lcores that never sleep are more than the "
+			"machine's %ld CPUs",
+			config->lcores.io, config->lcores.auth, cpus);
+}
+
 bool check_machine(const char *path, const struct config *config)
 {
 	struct check check = {.path = path, .config = config, .good = true};
@@ -285,6 +299,7 @@ bool check_machine(const char *path, const struct config *config)
 	check_tls(&check);
 	check_user(&check);
 	check_memory(&check);
+	check_cpus(&check);
 	if (check.addresses)
 		freeifaddrs(check.addresses);
 	return check.good;

@@ -61,8 +61,9 @@ const struct config_key config_keys[] = {
 
 	NUMBER("lcores.io", CONFIG_NUMBER, lcores.io, "1", 1, 16,
 		"Poll-mode threads that own connections."),
-	NUMBER("lcores.auth", CONFIG_NUMBER, lcores.auth, "0", 0, 0,
-		"Threads for verification; 0: on the io lcores themselves."),
+	NUMBER("lcores.auth", CONFIG_NUMBER, lcores.auth, "0", 0, 16,
+		"Threads that verify mail, the signatures of all io lcores' mails in common "
+		"batches; 0: the io lcores do it themselves, which is best on few CPUs."),
 	CHOICE("lcores.poll", lcores.poll, "adaptive", polls,
 		"adaptive sleeps when there is nothing to do, busy never does."),
 	NUMBER("lcores.memory", CONFIG_SIZE, lcores.memory, "256M", 64 * M, 64 * G,
