@@ -4,29 +4,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define FILE_NAME "access"
 
-/* How long an order waits for the lcores to go over to it before it says that it is done. */
-#define TAKEN_WAIT_MS 500
-
 /* --- tables -------------------------------------------------------------------------------------
  */
-
-static bool is_taken(const struct daemon *d)
-{
-	for (unsigned i = 0; i < d->n_workers; i++)
-		if (!latest_is_taken(&d->workers[i]->new_access))
-			return false;
-	return true;
-}
-
-static void wait_until_taken(const struct daemon *d)
-{
-	for (unsigned ms = 0; ms < TAKEN_WAIT_MS && !is_taken(d); ms++)
-		usleep(1000);
-}
 
 static void free_old(struct daemon_access *access)
 {
@@ -50,7 +32,7 @@ static int apply(struct daemon *d)
 	struct access_table *table;
 	int error;
 
-	if (is_taken(d))
+	if (daemon_is_taken(d, offsetof(struct worker, new_access)))
 		free_old(access);
 	if (access->n_old == DAEMON_ACCESS_GARBAGE_MAX)
 		return -EBUSY; /* an lcore does not run */
@@ -122,7 +104,7 @@ static int settle(struct daemon *d, FILE *out)
 	if (error)
 		fprintf(out, "in force, but lost at the next start: %s: %s\n", d->access.path,
 			strerror(-error));
-	wait_until_taken(d);
+	daemon_wait_until_taken(d, offsetof(struct worker, new_access));
 	return error;
 }
 

@@ -3,10 +3,6 @@
 #include "gateway/daemon_priv.h"
 
 #include <errno.h>
-#include <unistd.h>
-
-/* How long a stop waits for the lcores to let go. */
-#define TAKEN_WAIT_MS 500
 
 /* --- captures -----------------------------------------------------------------------------------
  */
@@ -18,14 +14,6 @@ static void hand_over(struct daemon *d, bool is_on)
 		latest_give(&d->workers[i]->new_capture, is_on ? d->capture.of[i] : NULL);
 		doorbell_ring(&d->workers[i]->bell);
 	}
-}
-
-static bool is_taken(const struct daemon *d)
-{
-	for (unsigned i = 0; i < d->n_workers; i++)
-		if (!latest_is_taken(&d->workers[i]->new_capture))
-			return false;
-	return true;
 }
 
 static void free_all(struct daemon_capture *capture)
@@ -41,9 +29,7 @@ static bool stop(struct daemon *d)
 {
 	if (d->capture.is_on)
 		hand_over(d, false);
-	for (unsigned ms = 0; ms < TAKEN_WAIT_MS && !is_taken(d); ms++)
-		usleep(1000);
-	if (!is_taken(d))
+	if (!daemon_wait_until_taken(d, offsetof(struct worker, new_capture)))
 		return false;
 	free_all(&d->capture);
 	return true;

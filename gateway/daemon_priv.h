@@ -59,6 +59,10 @@ int daemon_make_auth(struct daemon *d, struct text *why);
 /* In daemon_workers.c: */
 int daemon_make_workers(struct daemon *d, struct text *why);
 void daemon_join_workers_and_spool(struct daemon *d);
+/* Whether every lcore uses the latest of what lies at that offset of a struct worker (latest.h). */
+bool daemon_is_taken(const struct daemon *d, size_t latest);
+/* The same, after waiting for it, a while. */
+bool daemon_wait_until_taken(const struct daemon *d, size_t latest);
 /* In daemon_threads.c: */
 int daemon_start_threads(struct daemon *d);
 /* io lcores, then auth lcores: those wait for these. */

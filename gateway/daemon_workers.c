@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
+
+/* How long is waited for lcores to go over to what they were given. */
+#define TAKEN_WAIT_MS 500
 
 /* The io lcores: each its queues, connections, evaluation and hand-overs. */
 
@@ -251,4 +255,19 @@ void daemon_join_workers_and_spool(struct daemon *d)
 	counters_register(&d->counters, delivery_backend_counters(d->delivery.delivery));
 	if (d->relay.relay)
 		counters_register(&d->counters, delivery_relay_counters(d->delivery.delivery));
+}
+
+bool daemon_is_taken(const struct daemon *d, size_t latest)
+{
+	for (unsigned i = 0; i < d->n_workers; i++)
+		if (!latest_is_taken((const struct latest *)((const char *)d->workers[i] + latest)))
+			return false;
+	return true;
+}
+
+bool daemon_wait_until_taken(const struct daemon *d, size_t latest)
+{
+	for (unsigned ms = 0; ms < TAKEN_WAIT_MS && !daemon_is_taken(d, latest); ms++)
+		usleep(1000);
+	return daemon_is_taken(d, latest);
 }

@@ -102,10 +102,14 @@ struct mail *mail_begin(struct session *session)
 	return mail;
 }
 
-void mail_drop(struct mail *mail)
+void mail_drop(struct mail *mail, const char *reason)
 {
-	if (mail->state == MAIL_EVALUATING)
-		mail_trace_keep(mail, "given up: the sender was gone before the verdict");
+	char end[64];
+
+	if (mail->state == MAIL_EVALUATING) {
+		snprintf(end, sizeof(end), "given up before the verdict: %s", reason);
+		mail_trace_keep(mail, end);
+	}
 	mail->session = NULL;
 	if (mail->state != MAIL_COMMITTING)
 		mail_abandon(mail);

@@ -57,8 +57,11 @@ const struct smtp_reply *mail_content(struct mail *mail, struct bytes content);
 const struct smtp_reply *mail_content_end(struct mail *mail);
 /* Give up waiting for look-ups. */
 void mail_give_up(struct mail *mail);
-/* The session is gone or the transaction was reset: free it, unless the spooler has it. */
-void mail_drop(struct mail *mail);
+/*
+ * The session is gone or the transaction was reset: free it, unless the spooler has it. `reason` is
+ * for its trace.
+ */
+void mail_drop(struct mail *mail, const char *reason);
 
 /* Whether its peer is to wait until what came has been taken. */
 bool mail_is_full(const struct mail *mail);

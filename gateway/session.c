@@ -8,10 +8,10 @@
 /* --- life and death -----------------------------------------------------------------------------
  */
 
-void session_drop_mail(struct session *session)
+void session_drop_mail(struct session *session, const char *reason)
 {
 	if (session->mail)
-		mail_drop(session->mail);
+		mail_drop(session->mail, reason);
 	session->mail = NULL;
 }
 
@@ -33,7 +33,7 @@ static void session_free(struct session *session, const char *reason)
 	struct worker *worker = session->worker;
 
 	log_connection(session, "disconnect", reason);
-	session_drop_mail(session);
+	session_drop_mail(session, reason);
 	TAILQ_REMOVE(&worker->open, session, link);
 	wheel_disarm(&worker->wheel, &session->timer);
 	smtp_session_fini(&session->smtp);
@@ -305,8 +305,7 @@ void session_give_up(struct session *session)
 {
 	worker_count(session->worker, GATEWAY_MAILS_SHED);
 	session_time_log(session, "shed", "memory");
-	mail_trace_keep(session->mail, "given up: too slow while memory is short");
-	session_drop_mail(session);
+	session_drop_mail(session, "too slow while memory is short");
 	session_output_last(session, SMTP_REPLY_NO_MEMORY, "memory");
 }
 

@@ -96,7 +96,7 @@ static void on_content_end(struct session *session, struct text *out)
 
 	if (!refusal)
 		return;
-	session_drop_mail(session);
+	session_drop_mail(session, "its content was refused");
 	smtp_session_answer(&session->smtp, refusal, NULL, 0, out);
 }
 
@@ -108,7 +108,7 @@ bool session_ask_event(struct session *session, enum smtp_event event, struct te
 	case SMTP_EVENT_DATA: on_data(session, out); return true;
 	case SMTP_EVENT_CONTENT: on_content(session); return true;
 	case SMTP_EVENT_CONTENT_END: on_content_end(session, out); return true;
-	case SMTP_EVENT_RESET: session_drop_mail(session); return true;
+	case SMTP_EVENT_RESET: session_drop_mail(session, "reset"); return true;
 	case SMTP_EVENT_CLOSE: session->closed = true; return true;
 	case SMTP_EVENT_HELO: on_helo(session); return true;
 	case SMTP_EVENT_OUTPUT: return true;

@@ -10,7 +10,8 @@
  * log. */
 void session_close(struct session *session, const char *reason);
 void session_abort(struct session *session, const char *reason);
-void session_drop_mail(struct session *session);
+/* `reason` is for its trace. */
+void session_drop_mail(struct session *session, const char *reason);
 
 /* --- session_output.c --- */
 

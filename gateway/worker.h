@@ -86,8 +86,8 @@ static inline uint32_t worker_tcp_connections(const struct config *config)
 	       config->limits.connections / 16 + 64;
 }
 
-/* Blocks for what is sent and not yet acknowledged: one for each session, and for each refusal. Most
- * replies are acknowledged at once, so that some sessions may take more. */
+/* Blocks for what is sent and not yet acknowledged: one for each session, and for each refusal.
+ * Most replies are acknowledged at once, so that some sessions may take more. */
 static inline uint32_t worker_send_blocks(const struct config *config)
 {
 	return config->limits.connections + config->limits.connections / 16 + 128;

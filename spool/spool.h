@@ -94,6 +94,8 @@ enum spool_shelf {
 		SPOOL_N_SHELVES
 };
 
+const char *spool_shelf_word(enum spool_shelf shelf);
+
 /*
  * A mail on its way from the log to delivery: committed, with its place in the log and, while
  * memory allows, its bytes. Made by the log, owned by whoever has it, given back by

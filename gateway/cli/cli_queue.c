@@ -138,16 +138,11 @@ static void put_safe(struct bytes value)
 /* What the daemon says; with it down, what the spool says. */
 static const char *state_of(const struct spool_view *view, const struct status *status)
 {
-	static const char *const shelves[] = {
-#define X(id, word) [id] = word,
-		SPOOL_SHELVES(X)
-#undef X
-	};
-
 	if (status)
 		return status->state;
-	return view->shelf == SPOOL_ON_HOLD || view->shelf == SPOOL_ON_DEAD ? shelves[view->shelf]
-									    : "waiting";
+	return view->shelf == SPOOL_ON_HOLD || view->shelf == SPOOL_ON_DEAD
+		       ? spool_shelf_word(view->shelf)
+		       : "waiting";
 }
 
 static void print_text(const struct spool_view *view, const struct status *status)
@@ -166,7 +161,7 @@ static void print_text(const struct spool_view *view, const struct status *statu
 	for (uint32_t i = 0; i < e->n_recipients; i++) {
 		fputs("    to <", stdout);
 		put_safe(e->recipients[i].address);
-		puts(">");
+		puts(queue_mail_is_junk(e, i) ? ">  quarantine" : ">");
 	}
 	if (status && status->reply[0])
 		printf("    after %u tries: %s\n", status->attempts, status->reply);
@@ -183,16 +178,19 @@ static void print_json(const struct spool_view *view, const struct status *statu
 {
 	const struct spool_envelope *e = &view->envelope;
 	char id[QUEUE_ID_TEXT_SIZE];
-	json_t *to = json_array();
+	json_t *to = json_array(), *junk = json_array();
 	json_t *mail;
 
-	for (uint32_t i = 0; i < e->n_recipients; i++)
+	for (uint32_t i = 0; i < e->n_recipients; i++) {
 		json_array_append_new(to, json_bytes(e->recipients[i].address));
-	mail = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:i, s:s}", "id",
+		if (queue_mail_is_junk(e, i))
+			json_array_append_new(junk, json_bytes(e->recipients[i].address));
+	}
+	mail = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:i, s:s}", "id",
 		queue_id_format(e->queue_id, id), "state", state_of(view, status), "size",
 		(json_int_t)e->content_octets, "received",
 		(json_int_t)(e->received_unix_us / 1000000), "from", json_bytes(e->reverse_path),
-		"client", json_bytes(e->client), "to", to, "attempts",
+		"client", json_bytes(e->client), "to", to, "quarantine", junk, "attempts",
 		status ? (int)status->attempts : 0, "last_reply", status ? status->reply : "");
 	if (!mail)
 		return;
@@ -261,7 +259,8 @@ static void print_trace(struct bytes record)
 	fwrite(room, 1, words.len, stdout);
 }
 
-/* Envelope, fields to prepend and content, as a delivered mail has them. */
+/* Envelope, fields to prepend and content, as a delivered mail has them. Where only some copies
+ * are marked for Junk, the others' is shown. */
 static int show_one(void *arg, const struct spool_view *view)
 {
 	struct listing *listing = arg;
@@ -274,7 +273,7 @@ static int show_one(void *arg, const struct spool_view *view)
 	putchar('\n');
 	print_trace(view->envelope.trace);
 	putchar('\n');
-	queue_mail_put(view, stdout);
+	queue_mail_put(view, queue_mail_all_junk(&view->envelope), stdout);
 	return 0;
 }
 

@@ -56,17 +56,12 @@ static void print_record(const struct wanted *wanted, struct bytes record, const
 
 static int print_spooled(void *arg, const struct spool_view *view)
 {
-	static const char *const shelves[] = {
-#define X(id, word) [id] = word,
-		SPOOL_SHELVES(X)
-#undef X
-	};
 	struct wanted *wanted = arg;
 
 	if (view->envelope.queue_id != wanted->queue_id)
 		return 0;
 	wanted->found = true;
-	print_record(wanted, view->envelope.trace, shelves[view->shelf]);
+	print_record(wanted, view->envelope.trace, spool_shelf_word(view->shelf));
 	return 0;
 }
 

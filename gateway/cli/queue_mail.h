@@ -13,7 +13,12 @@ bool queue_mail_is_junk(const struct spool_envelope *envelope, uint32_t recipien
 /* What is sent, in order; returns how many parts. */
 unsigned queue_mail_parts(
 	const struct spool_view *view, bool junk, struct bytes parts[QUEUE_MAIL_PARTS]);
-/* The fields to prepend and the content, less what is cut. */
-void queue_mail_put(const struct spool_view *view, FILE *out);
-/* In `directory` as ID.eml, which is written whole or not at all. 0 or -errno. */
+/* Every recipient's copy is. */
+bool queue_mail_all_junk(const struct spool_envelope *envelope);
+/* The fields to prepend, those of a marked copy or not, and the content, less what is cut. */
+void queue_mail_put(const struct spool_view *view, bool junk, FILE *out);
+/*
+ * In `directory` as ID.eml, which is written whole or not at all; where only some copies are marked
+ * for Junk, theirs is ID.junk.eml. 0 or -errno.
+ */
 int queue_mail_export(const struct spool_view *view, const char *directory);

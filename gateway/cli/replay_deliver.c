@@ -18,7 +18,6 @@ struct replay_deliver {
 	struct backends *backends;
 	struct lmtp_tls *tls;
 	bool over, untried;
-	uint64_t patience_us;
 };
 
 static void on_done(void *arg, struct lmtp_mail *mail, const char *backend, bool untried)
@@ -61,7 +60,6 @@ int replay_deliver_new(const struct config *config, struct replay_deliver **out,
 		bc.list[i].tls = lmtp_tls_of(d->tls, i);
 		bc.list[i].starttls = b->tls == CONFIG_BACKEND_TLS_STARTTLS;
 	}
-	d->patience_us = CONNECT_PATIENCE_US;
 	if (error == 0)
 		error = backends_new(&bc, &events, &d->backends, why);
 	if (error) {
@@ -94,7 +92,7 @@ static bool send_mail(struct replay_deliver *d, struct lmtp_mail *mail)
 		backends_want(d->backends, !sent, now_us);
 		if (!sent)
 			sent = backends_send(d->backends, mail, now_us);
-		if (!sent && now_us - begun_us > d->patience_us)
+		if (!sent && now_us - begun_us > CONNECT_PATIENCE_US)
 			return false;
 		d->untried = false;
 		backends_flush(d->backends, now_us);

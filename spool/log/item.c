@@ -109,6 +109,17 @@ enum spool_shelf item_shelf(const struct spool_item *item)
 	return (enum spool_shelf)atomic_load_explicit(&item->shelf, memory_order_relaxed);
 }
 
+const char *spool_shelf_word(enum spool_shelf shelf)
+{
+	static const char *const words[] = {
+#define X(id, word) [id] = word,
+		SPOOL_SHELVES(X)
+#undef X
+	};
+
+	return words[shelf];
+}
+
 uint32_t spool_item_recipients(const struct spool_item *item)
 {
 	return item->n_recipients;

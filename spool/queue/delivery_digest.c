@@ -5,6 +5,7 @@
 #include "base/mail_date.h"
 #include "base/queue_id.h"
 #include "spool/queue/delivery_priv.h"
+#include "spool/relay/bounce.h"
 
 /*
  * The word to postmaster of mail that needs somebody: dead and held. A mail like any other, from
@@ -31,13 +32,6 @@ void delivery_digest_plan(struct delivery *d, uint64_t unix_s)
 	d->digest_at_s = d->digest_s ? (unix_s / d->digest_s + 1) * d->digest_s : UINT64_MAX;
 }
 
-static void put_safe(struct text *out, struct bytes value)
-{
-	for (size_t i = 0; i < value.len && i < POSTMASTER_MAX; i++)
-		text_putc(out,
-			value.data[i] < ' ' || value.data[i] >= 0x7f ? '?' : (char)value.data[i]);
-}
-
 static void put_mail(struct delivery *d, const struct index_entry *e, struct text *out)
 {
 	char id[QUEUE_ID_TEXT_SIZE];
@@ -48,9 +42,9 @@ static void put_mail(struct delivery *d, const struct index_entry *e, struct tex
 		text_put(out, BYTES(", of "));
 		mail_date_put(out, view.envelope.received_unix_us / SECOND_US);
 		text_put(out, BYTES("\r\n    from <"));
-		put_safe(out, view.envelope.reverse_path);
+		bounce_put_safe(out, view.envelope.reverse_path, POSTMASTER_MAX);
 		text_put(out, BYTES("> to <"));
-		put_safe(out, view.envelope.recipients[0].address);
+		bounce_put_safe(out, view.envelope.recipients[0].address, POSTMASTER_MAX);
 		text_putc(out, '>');
 		if (view.envelope.n_recipients > 1)
 			text_printf(out, " and %u more", view.envelope.n_recipients - 1);
@@ -60,7 +54,7 @@ static void put_mail(struct delivery *d, const struct index_entry *e, struct tex
 	if (!e->reply)
 		return;
 	text_put(out, BYTES("    "));
-	put_safe(out, bytes_str(replies_text(&d->replies, e->reply)));
+	bounce_put_safe(out, bytes_str(replies_text(&d->replies, e->reply)), POSTMASTER_MAX);
 	text_put(out, BYTES("\r\n"));
 }
 

@@ -53,8 +53,7 @@ static struct bytes header_of(struct bytes content)
 	return header;
 }
 
-/* What cannot stand in a line of 7-bit text is shown as a question mark. */
-static void put_safe(struct text *out, struct bytes value, size_t max)
+void bounce_put_safe(struct text *out, struct bytes value, size_t max)
 {
 	for (size_t i = 0; i < value.len && i < max; i++)
 		text_putc(out,
@@ -140,7 +139,7 @@ static void put_fields(struct text *out, const struct bounce *b)
 	text_put(out, BYTES("Date: "));
 	mail_date_put(out, b->now_unix_s);
 	text_printf(out, "\r\nFrom: Mail delivery <MAILER-DAEMON@%s>\r\nTo: <", b->hostname);
-	put_safe(out, b->reverse_path, BOUNCE_ADDRESS_MAX);
+	bounce_put_safe(out, b->reverse_path, BOUNCE_ADDRESS_MAX);
 	text_printf(out,
 		">\r\nMessage-ID: <%s@%s>\r\nSubject: %s\r\n"
 		"Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
@@ -171,11 +170,11 @@ static void put_words_of(struct text *out, const struct bounce *b, enum bounce_a
 		if (r->action != action)
 			continue;
 		text_put(out, BYTES("\r\n  <"));
-		put_safe(out, r->address, BOUNCE_ADDRESS_MAX);
+		bounce_put_safe(out, r->address, BOUNCE_ADDRESS_MAX);
 		text_put(out, r->expired
 				      ? BYTES(">\r\n    not in time; the last answer was:\r\n    ")
 				      : BYTES(">\r\n    "));
-		put_safe(out, bytes_str(r->reply), BOUNCE_REPLY_MAX);
+		bounce_put_safe(out, bytes_str(r->reply), BOUNCE_REPLY_MAX);
 		text_put(out, BYTES("\r\n"));
 	}
 	if (action == BOUNCE_FAILED)
@@ -205,7 +204,7 @@ static void put_original_recipient(struct text *out, struct bytes orcpt)
 	if (orcpt.len == 0 || semicolon == BYTES_NPOS)
 		return;
 	text_put(out, BYTES("\r\nOriginal-Recipient: "));
-	put_safe(out, bytes_slice(orcpt, 0, semicolon), BOUNCE_ADDRESS_MAX);
+	bounce_put_safe(out, bytes_slice(orcpt, 0, semicolon), BOUNCE_ADDRESS_MAX);
 	text_put(out, BYTES("; "));
 	dsn_xtext_decode(out, bytes_slice(orcpt, semicolon + 1, DSN_ORCPT_MAX));
 }
@@ -216,12 +215,12 @@ static void put_report_of(
 {
 	put_original_recipient(out, r->orcpt);
 	text_put(out, BYTES("\r\nFinal-Recipient: rfc822; "));
-	put_safe(out, r->address, BOUNCE_ADDRESS_MAX);
+	bounce_put_safe(out, r->address, BOUNCE_ADDRESS_MAX);
 	text_printf(out, "\r\nAction: %s\r\nStatus: ", actions[r->action].word);
 	put_status(out, r);
 	if (r->reply[0]) {
 		text_put(out, BYTES("\r\nDiagnostic-Code: smtp; "));
-		put_safe(out, bytes_str(r->reply), BOUNCE_REPLY_MAX);
+		bounce_put_safe(out, bytes_str(r->reply), BOUNCE_REPLY_MAX);
 	}
 	if (r->action == BOUNCE_DELAYED) {
 		text_put(out, BYTES("\r\nWill-Retry-Until: "));

@@ -63,3 +63,5 @@ bool bounce_wanted(const struct spool_recipient *recipient, enum bounce_action a
 size_t bounce_size_max(const struct bounce *bounce);
 /* The whole mail, all of it 7-bit with CRLF and lines of at most 998 octets. */
 void bounce_put(const struct bounce *bounce, struct text *out);
+/* At most `max` octets; what cannot stand in a line of 7-bit text is shown as a question mark. */
+void bounce_put_safe(struct text *out, struct bytes value, size_t max);
