@@ -26,7 +26,8 @@
 	X(NET_IP_MARTIAN, "net_ip_martian", "IP packets from an address that cannot be a source")  \
 	X(NET_IP_NOT_LOCAL, "net_ip_not_local", "IP packets to an address that is not ours")       \
 	X(NET_IP_FRAGMENT, "net_ip_fragment", "IP fragments (not reassembled)")                    \
-	X(NET_IP_EXTENSION, "net_ip_extension", "IPv6 packets with extensions or options not taken")        \
+	X(NET_IP_EXTENSION, "net_ip_extension",                                                    \
+		"IPv6 packets with extensions or options not taken")                               \
 	X(NET_IP_PROTOCOL, "net_ip_protocol", "IP packets of a protocol that is not spoken")       \
 	X(NET_DENIED, "net_denied", "TCP segments from networks that are kept out by hand")        \
 	X(NET_TCP_CHECKSUM, "net_tcp_checksum", "TCP segments with a wrong checksum")              \
