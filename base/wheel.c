@@ -158,7 +158,7 @@ uint64_t wheel_next_us(const struct wheel *w)
 	unsigned level;
 	uint64_t tick;
 
-	if (w->expired || w->opening)
+	if (wheel_is_behind(w))
 		return 0;
 	return next_slot(w, &level, &tick) ? tick << WHEEL_TICK_SHIFT : UINT64_MAX;
 }

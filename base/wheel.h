@@ -67,3 +67,8 @@ struct wheel_timer *wheel_pop_expired(struct wheel *w, uint64_t now_us);
  * already, UINT64_MAX if there is none.
  */
 uint64_t wheel_next_us(const struct wheel *w);
+/* More timers were due, or to be moved, than were popped so far. */
+static inline bool wheel_is_behind(const struct wheel *w)
+{
+	return w->expired || w->opening;
+}

@@ -44,6 +44,7 @@ struct tcp_micro {
 	double client_ns;
 	uint64_t units, client_units;
 	bool env;
+	char dir[32]; /* of memif's socket; empty: not made */
 };
 
 static double cpu_ns(void)
@@ -207,7 +208,7 @@ static bool open_side(struct tcp_micro *m, struct side *side, const char *role, 
 	struct text why;
 
 	text_init(&why, why_buf, sizeof(why_buf));
-	snprintf(device, sizeof(device), "memif:%s,/tmp/postern-micro%d.sock", role, getpid());
+	snprintf(device, sizeof(device), "memif:%s,%s/memif.sock", role, m->dir);
 	if (!m->env && port_env_init(1, MEMORY_MB, &why) == 0)
 		m->env = port_env_register_thread(0) == 0;
 	if (!m->env || port_open(&port, &side->port, &why) < 0 ||
@@ -254,6 +255,8 @@ static void teardown(void *state)
 			m->smtp ? "connections" : "octets");
 	close_side(&m->client);
 	close_side(&m->server);
+	if (m->dir[0])
+		rmdir(m->dir);
 	if (m->env) {
 		port_env_unregister_thread();
 		port_env_fini();
@@ -283,6 +286,18 @@ static bool print_loopback(enum kernel_tcp_work work)
 	return true;
 }
 
+/* Nobody else's: a name in a folder that all write to could be taken before. */
+static bool make_dir(struct tcp_micro *m)
+{
+	char dir[] = "/tmp/postern-micro.XXXXXX";
+
+	_Static_assert(sizeof(dir) <= sizeof(m->dir), "the name fits");
+	if (!mkdtemp(dir))
+		return false;
+	memcpy(m->dir, dir, sizeof(dir));
+	return true;
+}
+
 /* The kernel's side first: it forks, and DPDK makes threads. */
 static void *setup(const struct micro *micro)
 {
@@ -294,7 +309,7 @@ static void *setup(const struct micro *micro)
 	clock_fast_init(&m->clock);
 	if (print_loopback((enum kernel_tcp_work)micro->size) &&
 		(m->kernel = kernel_tcp_new((enum kernel_tcp_work)micro->size, false)) &&
-		open_side(m, &m->server, "server", SERVER) &&
+		make_dir(m) && open_side(m, &m->server, "server", SERVER) &&
 		open_side(m, &m->client, "client", CLIENT) && begin(m))
 		return m;
 	teardown(m);

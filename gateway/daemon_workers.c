@@ -181,6 +181,8 @@ static void register_counters(struct daemon *d, struct worker *worker)
 {
 	counters_register(&d->counters, early_counters(worker->asker.early));
 	counters_register(&d->counters, &worker->counters.block);
+	if (worker->kernel)
+		counters_register(&d->counters, kernel_port_counters(worker->kernel));
 	for (unsigned i = 0; i < worker->n_lcores; i++) {
 		counters_register(&d->counters, net_counters(lcore_net(worker->lcores[i])));
 		counters_register(&d->counters, lcore_counters(worker->lcores[i]));

@@ -49,6 +49,7 @@
 	X(GATEWAY_POLLS, "polls", "poll rounds")                                                   \
 	X(GATEWAY_ROUNDS_1MS, "rounds_over_1ms", "of those, that took 1 ms or longer")             \
 	X(GATEWAY_ROUNDS_10MS, "rounds_over_10ms", "of those, that took 10 ms or longer")          \
+	X(GATEWAY_TIMERS_PUT_OFF, "timers_put_off", "of those, that had more timers than one runs") \
 	X(GATEWAY_SLEEPS, "sleeps", "times the lcore went to sleep")
 
 COUNTERS_DECLARE(gateway, GATEWAY_COUNTERS)

@@ -260,6 +260,8 @@ static void run_timers(struct worker *worker)
 			break;
 		session_timeout(WHEEL_OWNER(timer, struct session, timer));
 	}
+	if (wheel_is_behind(&worker->wheel))
+		worker_count(worker, GATEWAY_TIMERS_PUT_OFF);
 }
 
 static unsigned receive(struct worker *worker)

@@ -72,7 +72,13 @@ static void take_peer(struct kernel_conn *conn, const struct sockaddr_storage *a
 	}
 }
 
-bool kernel_conn_accept(struct kernel_port *port, int listener)
+/* Out of what a later try may find again, while the connection waits with the kernel. */
+static bool is_short(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+enum kernel_accept kernel_conn_accept(struct kernel_port *port, int listener)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof(address);
@@ -82,22 +88,25 @@ bool kernel_conn_accept(struct kernel_port *port, int listener)
 	int fd = accept4(listener, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
-		return false;
+		return is_short(errno) ? KERNEL_ACCEPT_SHORT : KERNEL_ACCEPT_NONE;
 	conn = slab_get(&port->conns);
 	if (!conn) {
+		counter_inc(&port->counters.v[KERNEL_FULL]);
 		close(fd);
-		return true;
+		return KERNEL_ACCEPT_ONE;
 	}
 	*conn = (struct kernel_conn){.port = port, .fd = fd};
 	take_peer(conn, &address);
 	event.data.ptr = conn;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (epoll_ctl(port->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+		counter_inc(&port->counters.v[KERNEL_FULL]);
 		kernel_conn_free(conn);
-		return true;
+		return KERNEL_ACCEPT_ONE;
 	}
+	counter_inc(&port->counters.v[KERNEL_ACCEPTED]);
 	kernel_conn_add_ready(conn, TCP_READY_OPENED);
-	return true;
+	return KERNEL_ACCEPT_ONE;
 }
 
 /* --- receiving --- */

@@ -74,6 +74,16 @@ int kernel_port_listen(
 	return epoll_ctl(port->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0 ? 0 : -errno;
 }
 
+void kernel_listen_hear(struct kernel_port *port, bool hear)
+{
+	for (unsigned i = 0; i < port->n_listeners; i++) {
+		struct epoll_event event = {
+			.events = hear ? EPOLLIN : 0, .data.ptr = &port->listeners[i]};
+
+		(void)epoll_ctl(port->epoll, EPOLL_CTL_MOD, port->listeners[i].fd, &event);
+	}
+}
+
 void kernel_port_unlisten(struct kernel_port *port)
 {
 	while (port->n_listeners > 0)

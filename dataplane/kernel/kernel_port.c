@@ -8,6 +8,10 @@
 #define EVENTS 64
 /* Accepted in one look, so that a flood of connections does not starve those there are. */
 #define ACCEPTS 32
+/* Where there is no descriptor left the listeners would have us awake for nothing. */
+#define DEAF_US 100000
+
+COUNTERS_DEFINE(kernel, KERNEL_COUNTERS)
 
 int kernel_port_new(unsigned max_connections, struct kernel_port **out)
 {
@@ -18,6 +22,7 @@ int kernel_port_new(unsigned max_connections, struct kernel_port **out)
 		return -ENOMEM;
 	TAILQ_INIT(&port->ready);
 	TAILQ_INIT(&port->linger);
+	kernel_counters_init(&port->counters);
 	port->epoll = epoll_create1(EPOLL_CLOEXEC);
 	error = port->epoll < 0 ? -errno : 0;
 	if (error == 0)
@@ -47,6 +52,11 @@ void kernel_port_free(struct kernel_port *port)
 int kernel_port_fd(const struct kernel_port *port)
 {
 	return port->epoll;
+}
+
+const struct counter_block *kernel_port_counters(const struct kernel_port *port)
+{
+	return &port->counters.block;
 }
 
 unsigned kernel_open_connections(const struct kernel_port *port)
@@ -82,21 +92,37 @@ static void end_lingerers(struct kernel_port *port)
 		kernel_conn_free(conn);
 }
 
+static void accept_waiting(struct kernel_port *port, const struct kernel_listener *listener)
+{
+	enum kernel_accept got = KERNEL_ACCEPT_ONE;
+
+	for (unsigned n = 0; n < ACCEPTS && got == KERNEL_ACCEPT_ONE; n++)
+		got = kernel_conn_accept(port, listener->fd);
+	if (got != KERNEL_ACCEPT_SHORT || port->deaf_until_us)
+		return;
+	counter_inc(&port->counters.v[KERNEL_SHORT]);
+	port->deaf_until_us = port->now_us + DEAF_US;
+	kernel_listen_hear(port, false);
+}
+
 unsigned kernel_port_poll(struct kernel_port *port, uint64_t now_us)
 {
 	struct epoll_event events[EVENTS];
-	int n = epoll_wait(port->epoll, events, EVENTS, 0);
+	int n;
 
 	port->now_us = now_us;
+	if (port->deaf_until_us && port->deaf_until_us <= now_us) {
+		port->deaf_until_us = 0;
+		kernel_listen_hear(port, true);
+	}
+	n = epoll_wait(port->epoll, events, EVENTS, 0);
 	for (int i = 0; i < n; i++) {
 		struct kernel_listener *listener = events[i].data.ptr;
 
 		if (!is_listener(port, listener))
 			look_at(events[i].data.ptr, events[i].events);
 		else
-			for (unsigned a = 0; a < ACCEPTS && kernel_conn_accept(port, listener->fd);
-				a++)
-				;
+			accept_waiting(port, listener);
 	}
 	end_lingerers(port);
 	return n > 0 ? (unsigned)n : 0;

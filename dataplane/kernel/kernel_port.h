@@ -28,6 +28,8 @@ int kernel_port_fd(const struct kernel_port *port);
 unsigned kernel_port_poll(struct kernel_port *port, uint64_t now_us);
 struct kernel_conn *kernel_next_ready(struct kernel_port *port, unsigned *ready);
 unsigned kernel_open_connections(const struct kernel_port *port);
+struct counter_block;
+const struct counter_block *kernel_port_counters(const struct kernel_port *port);
 
 struct bytes kernel_peek(const struct kernel_conn *conn);
 void kernel_consume(struct kernel_conn *conn, uint32_t n);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/slab.h"
+#include "dataplane/kernel/kernel_counters.h"
 #include "dataplane/kernel/kernel_port.h"
 
 #include <sys/queue.h>
@@ -42,11 +43,21 @@ struct kernel_port {
 	TAILQ_HEAD(, kernel_conn) ready, linger;
 	struct kernel_listener listeners[KERNEL_MAX_LISTENERS];
 	unsigned n_listeners;
+	uint64_t deaf_until_us; /* no listener is looked at before; 0: all are */
 	uint64_t now_us;
+	struct kernel_counters counters;
 };
 
-/* Takes one connection that waits; false: none does. */
-bool kernel_conn_accept(struct kernel_port *port, int listener);
+enum kernel_accept {
+	KERNEL_ACCEPT_ONE,
+	KERNEL_ACCEPT_NONE,
+	KERNEL_ACCEPT_SHORT, /* one waits, and there is no descriptor or memory for it */
+};
+
+/* Takes one connection that waits. */
+enum kernel_accept kernel_conn_accept(struct kernel_port *port, int listener);
+/* Look at the listeners, or at none. */
+void kernel_listen_hear(struct kernel_port *port, bool hear);
 void kernel_conn_free(struct kernel_conn *conn);
 void kernel_conn_add_ready(struct kernel_conn *conn, unsigned what);
 /* What there is to receive, as far as the buffer goes. */

@@ -224,9 +224,13 @@ static void ethdev_close(struct port *port)
 {
 	struct port_ethdev *p = ethdev_of(port);
 
-	if (p->is_memif) /* hears there of a peer that leaves, and frees what closing frees */
-		port_interrupt_run(close_devices, p);
-	else
+	/*
+	 * memif hears there of a peer that leaves, and frees what closing frees. Where that thread
+	 * cannot be had all is left as it is, for the end of the process.
+	 */
+	if (p->is_memif && !port_interrupt_run(close_devices, p))
+		return;
+	if (!p->is_memif)
 		close_devices(p);
 	if (p->socket_path[0])
 		unlink(p->socket_path);

@@ -98,8 +98,11 @@ static int probe(struct port_ethdev *p, const struct port_device *device, unsign
 	else
 		snprintf(dev->name, sizeof(dev->name), "%s%u", text_str(&driver), vdevs++);
 	rc = rte_eal_hotplug_add(dev->bus, dev->name, text_str(&args));
-	if (rc == 0)
-		rc = rte_eth_dev_get_port_by_name(dev->name, &dev->id);
+	if (rc < 0)
+		return rc;
+	rc = rte_eth_dev_get_port_by_name(dev->name, &dev->id);
+	if (rc < 0)
+		rte_eal_hotplug_remove(dev->bus, dev->name);
 	if (rc == 0)
 		p->n_devs++;
 	if (rc == 0 && device->kind == PORT_MEMIF && !device->memif_client)

@@ -32,9 +32,9 @@ int port_xsk_open(const struct port_device *device, const struct port_config *co
 
 /*
  * Runs `fn` on DPDK's interrupt thread, between two interrupts, and returns when it has
- * done with it.
+ * done with it. False: it could not be run there, and was not.
  */
-void port_interrupt_run(void (*fn)(void *arg), void *arg);
+bool port_interrupt_run(void (*fn)(void *arg), void *arg);
 /* Whether that was ever called. */
 bool port_interrupt_used(void);
 

@@ -1,6 +1,7 @@
 /* SYN floods, cookies and forged ICMP. */
 #include "dataplane/tcp/tcp_cookie_priv.h"
 #include "dataplane/tcp/tcp_rig.h"
+#include "dataplane/tcp/tcp_timer_priv.h"
 
 #define ALL (TCP_HAS_MSS | TCP_HAS_TS | TCP_HAS_WSCALE | TCP_HAS_SACK_OK)
 
@@ -52,6 +53,31 @@ static void cookie_carries_the_options(void **state)
 		rig_expect_text(&r, "EHLO x\r\n");
 		rig_fini(&r);
 	}
+}
+
+/* All SYN-ACKs are due again in the same tick. */
+static void a_crowd_of_timers_is_run_in_several_rounds(void **state)
+{
+	struct tcp_config c = mock_config();
+	struct rig r;
+	uint64_t before, first;
+
+	(void)state;
+	c.max_half_open = TCP_TIMERS_AT_ONCE + 100;
+	c.max_connections = c.max_half_open;
+	rig_init(&r, &c, 4096);
+	flood(&r, c.max_half_open);
+	assert_int_equal(r.stack->half_open, c.max_half_open);
+	before = rig_counted(&r, TCP_N_TX);
+	r.w.now_us += 1100000;
+	assert_int_equal(tcp_timers(r.stack, r.w.now_us), 0);
+	first = rig_counted(&r, TCP_N_TX) - before;
+	assert_in_range(first, 0, TCP_TIMERS_AT_ONCE);
+	assert_true(rig_counted(&r, TCP_N_TIMERS_PUT_OFF) > 0);
+	for (unsigned n = 0; n < 20 && tcp_timers(r.stack, r.w.now_us) == 0; n++)
+		;
+	assert_int_equal(rig_counted(&r, TCP_N_TX) - before, c.max_half_open);
+	rig_fini(&r);
 }
 
 static void forged_cookie_gets_rst(void **state)
@@ -316,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(above_the_limit_no_memory_is_held),
 		cmocka_unit_test(cookie_carries_the_options),
+		cmocka_unit_test(a_crowd_of_timers_is_run_in_several_rounds),
 		cmocka_unit_test(forged_cookie_gets_rst),
 		cmocka_unit_test(old_cookie_is_not_taken),
 		cmocka_unit_test(lost_third_ack_under_cookies_does_not_hang),

@@ -248,8 +248,11 @@ void tcp_timer_run(struct tcp_stack *stack, uint64_t now_us)
 {
 	struct wheel_timer *t;
 
-	while ((t = wheel_pop_expired(&stack->wheel, now_us)))
+	for (unsigned n = 0;
+		n < TCP_TIMERS_AT_ONCE && (t = wheel_pop_expired(&stack->wheel, now_us)); n++)
 		run_conn(WHEEL_OWNER(t, struct tcp_conn, timer), now_us);
+	if (wheel_is_behind(&stack->wheel))
+		tcp_count(stack, TCP_N_TIMERS_PUT_OFF);
 	tcp_timewait_sweep(&stack->timewait, now_us);
 	tcp_listen_remind(stack, now_us);
 }

@@ -17,6 +17,8 @@
 #define TCP_ORPHAN_US          120000000u /* the most a closed connection may take to deliver its rest */
 #define TCP_KEEPALIVE_PROBES   8u
 #define TCP_KEEPALIVE_EVERY_US 15000000u
+/* Timers run in one poll round, so that a million due together keep nobody waiting. */
+#define TCP_TIMERS_AT_ONCE 512u
 
 /* Makes the wheel wake for the earliest time. */
 void tcp_timer_sync(struct tcp_conn *conn);
@@ -25,5 +27,5 @@ void tcp_timer_rexmit(struct tcp_conn *conn, uint64_t now_us);
 void tcp_timer_rexmit_stop(struct tcp_conn *conn);
 /* Keepalive counts anew from when the peer was last heard. */
 void tcp_timer_keepalive(struct tcp_conn *conn);
-/* Runs everything that is due. */
+/* Runs what is due: TCP_TIMERS_AT_ONCE of it, the rest in the rounds that follow at once. */
 void tcp_timer_run(struct tcp_stack *stack, uint64_t now_us);

@@ -152,8 +152,10 @@ def refusals(t, here):
         if not os.path.exists(f"/sys/class/net/{other}"):
             t.skip(f"{kind}: refused", "this kernel makes none")
             continue
-        t.contains(check(here, f"af_xdp-shared:{other}"), kind, f"{kind}: refused")
-        netns.delete_link(other)
+        try:
+            t.contains(check(here, f"af_xdp-shared:{other}"), kind, f"{kind}: refused")
+        finally:
+            netns.delete_link(other)
 
 
 def main():

@@ -70,7 +70,7 @@ class Ours:
         self.ns = f"ptcp{os.getpid()}-{id(self) & 0xffff:x}"
         self.host = self.ns if device == "tap" else f"{self.ns}h"
         self.dir = tempfile.mkdtemp(prefix="ptcp.")
-        self.process = self.socket = None
+        self.process = self.socket = self.file = None
         try:
             for ns in {self.ns, self.host}:
                 netns.create(ns)
@@ -118,9 +118,9 @@ class Ours:
         code = None
         if not self.dir:
             return code
-        if self.socket:
-            self.file.close()
-            self.socket.close()
+        for end in (self.file, self.socket):
+            if end:
+                end.close()
         if self.process:
             self.process.terminate()
             try:
