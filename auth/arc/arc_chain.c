@@ -1,28 +1,11 @@
 #include "auth/arc/arc_chain.h"
 
+#include "auth/message/cfws.h"
 #include "base/arena.h"
 
 void arc_chain_init(struct arc_chain *chain, struct arena *arena)
 {
 	*chain = (struct arc_chain){.arena = arena};
-}
-
-bool arc_chain_skip_cfws(struct cursor *c)
-{
-	unsigned depth = 0;
-	while (!cursor_done(c)) {
-		int octet = *c->at;
-		if (octet == '(')
-			depth++;
-		else if (octet == ')' && depth)
-			depth--;
-		else if (octet == '\\' && depth && cursor_left(c) > 1)
-			c->at++;
-		else if (!depth && !ascii_is_wsp(octet) && octet != '\r' && octet != '\n')
-			break;
-		c->at++;
-	}
-	return depth == 0;
 }
 
 /* ARC-Authentication-Results begins with its instance: "i=N;" (RFC 8617 §4.1.1). 0 where it does
@@ -31,9 +14,9 @@ static unsigned aar_instance(struct bytes value)
 {
 	struct cursor c = cursor_of(value);
 	uint64_t instance;
-	bool good = arc_chain_skip_cfws(&c) && cursor_accept(&c, 'i') && arc_chain_skip_cfws(&c) &&
-		    cursor_accept(&c, '=') && arc_chain_skip_cfws(&c) &&
-		    cursor_take_u64(&c, ARC_MAX_SETS, &instance) == 0 && arc_chain_skip_cfws(&c) &&
+	bool good = cfws_skip(&c) && cursor_accept(&c, 'i') && cfws_skip(&c) &&
+		    cursor_accept(&c, '=') && cfws_skip(&c) &&
+		    cursor_take_u64(&c, ARC_MAX_SETS, &instance) == 0 && cfws_skip(&c) &&
 		    cursor_accept(&c, ';');
 	return good ? (unsigned)instance : 0;
 }

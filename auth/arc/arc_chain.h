@@ -35,5 +35,3 @@ static inline bool arc_chain_is_empty(const struct arc_chain *chain)
 }
 /* NULL, or why it is no chain: a stable token. */
 const char *arc_chain_check(const struct arc_chain *chain);
-/* Blanks, folding and comments (RFC 5322 §3.2.2); false where a comment does not end. */
-bool arc_chain_skip_cfws(struct cursor *c);

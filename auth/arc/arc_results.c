@@ -1,6 +1,6 @@
 #include "auth/arc/arc_results.h"
 
-#include "auth/arc/arc_chain.h"
+#include "auth/message/cfws.h"
 
 void arc_results_init(
 	struct arc_results *results, struct bytes authserv_id, char *buffer, size_t size)
@@ -29,12 +29,11 @@ static bool take_id(struct cursor *c, struct bytes id)
 {
 	uint64_t version;
 
-	if (!arc_chain_skip_cfws(c) || !bytes_eq_nocase(take_word(c), id) ||
-		!arc_chain_skip_cfws(c))
+	if (!cfws_skip(c) || !bytes_eq_nocase(take_word(c), id) || !cfws_skip(c))
 		return false;
 	if (ascii_is_digit(cursor_peek(c)) && cursor_take_u64(c, UINT32_MAX, &version))
 		return false;
-	return arc_chain_skip_cfws(c) && cursor_accept(c, ';');
+	return cfws_skip(c) && cursor_accept(c, ';');
 }
 
 /* To the next semicolon that stands in no comment and no string; false where one of these does not
@@ -45,7 +44,7 @@ static bool take_result(struct cursor *c, struct bytes *result)
 
 	while (!cursor_done(c) && *c->at != ';') {
 		if (*c->at == '(') {
-			if (!arc_chain_skip_cfws(c))
+			if (!cfws_skip(c))
 				return false;
 		} else if (*c->at++ == '"') {
 			while (!cursor_done(c) && *c->at != '"')
@@ -59,13 +58,25 @@ static bool take_result(struct cursor *c, struct bytes *result)
 	return true;
 }
 
+/* The version of a method, where it is told (RFC 8601 §2.2), and the blanks on its either side. */
+static bool take_version(struct cursor *c)
+{
+	uint64_t version;
+
+	if (!cfws_skip(c))
+		return false;
+	if (!cursor_accept(c, '/'))
+		return true;
+	return cfws_skip(c) && cursor_take_u64(c, UINT32_MAX, &version) == 0 && cfws_skip(c);
+}
+
 /* Whether this is a result of that method, and which; a word that is none counts as permerror. */
 static bool is_of_method(struct bytes text, struct bytes method, enum auth_result *result)
 {
 	struct cursor c = cursor_of(text);
 
-	if (!arc_chain_skip_cfws(&c) || !bytes_eq_nocase(take_word(&c), method) ||
-		!arc_chain_skip_cfws(&c) || !cursor_accept(&c, '=') || !arc_chain_skip_cfws(&c))
+	if (!cfws_skip(&c) || !bytes_eq_nocase(take_word(&c), method) || !take_version(&c) ||
+		!cursor_accept(&c, '=') || !cfws_skip(&c))
 		return false;
 	struct bytes word = take_word(&c);
 	*result = AUTH_PERMERROR;

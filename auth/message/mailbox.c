@@ -1,13 +1,13 @@
 #include "auth/message/mailbox.h"
 
+#include "auth/message/cfws.h"
 #include "base/arena.h"
 
 #include <idn2.h>
 
-#define COMMENT_DEPTH_MAX 16
-#define ADDRESSES_MAX     256
-#define DOMAIN_RAW_MAX    1024 /* octets of a domain before U-labels are turned into A-labels */
-#define DOMAIN_MAX        253
+#define ADDRESSES_MAX  256
+#define DOMAIN_RAW_MAX 1024 /* octets of a domain before U-labels are turned into A-labels */
+#define DOMAIN_MAX     253
 
 enum token { END, BAD, WORD, QUOTED, LITERAL, DOT, AT, LT, GT, COMMA, SEMICOLON, COLON };
 
@@ -19,55 +19,6 @@ struct parser {
 	bool in_group, literal_seen, too_many;
 };
 
-/* CRLF before a blank is folding; any other CR, LF or control octet is nothing to be read. */
-static bool skip_fold(struct cursor *c)
-{
-	if (cursor_left(c) < 3 || c->at[0] != '\r' || c->at[1] != '\n' || !ascii_is_wsp(c->at[2]))
-		return false;
-	c->at += 3;
-	return true;
-}
-
-static bool skip_comment(struct cursor *c)
-{
-	unsigned depth = 0;
-
-	do {
-		int octet = cursor_peek(c);
-
-		if (octet == '\r') {
-			if (!skip_fold(c))
-				return false;
-			continue;
-		}
-		c->at += octet >= 0;
-		if (octet == '\\')
-			octet = cursor_next(c) < 0 ? -1 : 'x';
-		if (octet < 0 || (ascii_is_ctl(octet) && octet != '\t'))
-			return false;
-		if (octet == '(' && ++depth > COMMENT_DEPTH_MAX)
-			return false;
-		depth -= octet == ')';
-	} while (depth > 0);
-	return true;
-}
-
-static bool skip_cfws(struct cursor *c)
-{
-	for (;;) {
-		int octet = cursor_peek(c);
-
-		if (ascii_is_wsp(octet))
-			c->at++;
-		else if (octet == '\r' && skip_fold(c))
-			continue;
-		else if (octet != '(')
-			return true;
-		else if (!skip_comment(c))
-			return false;
-	}
-}
-
 /* Takes up to the closing octet; the opening one is taken already. */
 static bool skip_delimited(struct cursor *c, int close)
 {
@@ -75,7 +26,7 @@ static bool skip_delimited(struct cursor *c, int close)
 		int octet = cursor_peek(c);
 
 		if (octet == '\r') {
-			if (!skip_fold(c))
+			if (!cfws_skip_fold(c))
 				return false;
 			continue;
 		}
@@ -137,7 +88,7 @@ static enum token next_token(struct parser *p)
 		{':', COLON}};
 	const uint8_t *start;
 
-	if (!skip_cfws(&p->c))
+	if (!cfws_skip(&p->c))
 		return BAD;
 	if (cursor_done(&p->c))
 		return END;

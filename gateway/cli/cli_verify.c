@@ -146,12 +146,6 @@ static int begin(struct verify *verify)
 
 /* --- the message --- */
 
-static void run_engine(struct verify *verify, bool wait)
-{
-	verify_dns_serve(verify->dns, verify->engine, wait);
-	auth_engine_run(verify->engine, clock_mono_us(), true, UINT32_MAX);
-}
-
 static int check_fed(const struct verify *verify, enum auth_feed fed)
 {
 	const char *name = verify->options.message;
@@ -181,7 +175,8 @@ static int feed_message(struct verify *verify)
 			auth_mail_content(verify->mail, bytes_of(content, len), clock_mono_us());
 		if (fed != AUTH_FEED_OK)
 			return check_fed(verify, fed);
-		run_engine(verify, false); /* `content` is used again */
+		/* `content` is used again */
+		verify_engine_run(verify->engine, verify->dns, false);
 	}
 	if (ferror(verify->file))
 		return cli_fail(CLI_FILE, "%s: %s", verify->options.message, strerror(errno));
@@ -190,15 +185,11 @@ static int feed_message(struct verify *verify)
 
 static int report(struct verify *verify)
 {
-	const struct auth_verdict *verdict;
-
-	while (!(verdict = auth_mail_verdict(verify->mail)))
-		run_engine(verify, true);
-	int error = 0;
 	struct policy_decision decision;
-	policy_decide(&verify->policy, &verify->envelope.client, verdict, &decision);
-	if (decision.override && verdict->dmarc.result == AUTH_FAIL)
-		auth_mail_override(verify->mail, decision.override);
+	const struct auth_verdict *verdict = verify_engine_decide(verify->engine, verify->dns,
+		verify->mail, &verify->policy, &verify->envelope.client, &decision);
+	int error = 0;
+
 	if (verify->options.json) {
 		error = verify_report_json(verdict, &decision);
 	} else {

@@ -75,19 +75,10 @@ static struct bytes helo_of(struct bytes trace)
 	return helo;
 }
 
-static const struct auth_verdict *evaluate(
-	struct replay_verify *v, struct auth_mail *mail, struct bytes content)
+static bool feed(struct auth_mail *mail, struct bytes content)
 {
-	const struct auth_verdict *verdict = NULL;
-
-	if (auth_mail_content(mail, content, clock_mono_us()) != AUTH_FEED_OK ||
-		auth_mail_content_end(mail, clock_mono_us()) != AUTH_FEED_OK)
-		return NULL;
-	while (!(verdict = auth_mail_verdict(mail))) {
-		verify_dns_serve(v->dns, v->engine, true);
-		auth_engine_run(v->engine, clock_mono_us(), true, UINT32_MAX);
-	}
-	return verdict;
+	return auth_mail_content(mail, content, clock_mono_us()) == AUTH_FEED_OK &&
+	       auth_mail_content_end(mail, clock_mono_us()) == AUTH_FEED_OK;
 }
 
 /* Which answers it rests on. */
@@ -139,12 +130,10 @@ bool replay_verify_mail(struct replay_verify *v, const struct spool_view *view, 
 	replay_dns_open(&v->kept, v->fresh ? BYTES("") : e->trace);
 	if (client_of(e->client, &envelope.client))
 		mail = auth_mail_begin(v->engine, &envelope, clock_mono_us());
-	if (mail)
-		verdict = evaluate(v, mail, view->content);
+	if (mail && feed(mail, view->content))
+		verdict = verify_engine_decide(
+			v->engine, v->dns, mail, &v->policy, &envelope.client, &decision);
 	if (verdict) {
-		policy_decide(&v->policy, &envelope.client, verdict, &decision);
-		if (decision.override && verdict->dmarc.result == AUTH_FAIL)
-			auth_mail_override(mail, decision.override);
 		print(v, e, verdict, &decision, json);
 	} else {
 		fprintf(stderr, "postern: %s cannot be evaluated\n",
