@@ -8,16 +8,17 @@ struct worker;
 
 /*
  * Where an io lcore's mails are verified: on the lcore itself (verifier_inline) or on the auth
- * lcores (`lcores.auth`). Its owner tells a mail's story in order: begin, feed as often as content
- * comes, end, and forget at any point (again is nothing). mail_verdict() follows end, and never
- * comes after forget.
+ * lcores (verifier_rings, where `lcores.auth` is above 0). Its owner tells a mail's story in order:
+ * begin, feed as often as content comes, end, and forget at any point (again is nothing).
+ * mail_verdict() follows end; mail_refused() may come before it or in its place. Neither comes
+ * after forget.
  */
 struct verifier {
 	/* At MAIL FROM; the envelope is copied. False where there is no room for another. */
 	bool (*begin)(struct mail *mail, const struct auth_envelope *envelope);
 	/*
-	 * Content behind what was fed before. Its chunk stays until verifier_is_behind() says that
-	 * all of it was taken and run() has returned. What is wrong with it may come later.
+	 * Content behind what was fed before. Its chunk stays until behind() says that all of it
+	 * was passed on and run() has returned. What is wrong with it may come later.
 	 */
 	enum auth_feed (*feed)(struct mail *mail, struct chunk_range range);
 	enum auth_feed (*end)(struct mail *mail);
@@ -31,7 +32,7 @@ struct verifier {
 	/* One poll round, in this order; each returns how much there was to do. */
 	unsigned (*take)(struct worker *worker);           /* answers of other threads */
 	unsigned (*run)(struct worker *worker, bool idle); /* jobs; `idle` as in crypto_run() */
-	unsigned (*verdicts)(struct worker *worker);       /* calls mail_verdict() */
+	unsigned (*verdicts)(struct worker *worker);       /* calls those two */
 	void (*send)(struct worker *worker);               /* to other threads */
 
 	/* Before the lcore sleeps. */
