@@ -47,12 +47,6 @@ void early_free(struct early *early)
 	free(early);
 }
 
-static bool is_same(const struct dns_question *a, const struct dns_question *b)
-{
-	return a->type == b->type && a->use == b->use && a->name_len == b->name_len &&
-	       memcmp(a->name, b->name, a->name_len) == 0;
-}
-
 static unsigned place_of(const struct early *early, const struct dns_question *question)
 {
 	uint64_t hash = siphash(&early->key, question->name, question->name_len);
@@ -75,7 +69,7 @@ static void ask(struct early *early, const struct dns_question *question, uint64
 	unsigned index = place_of(early, question);
 	struct place *place = &early->places[index];
 
-	if (place->open && is_same(&place->question, question))
+	if (place->open && dns_question_same(&place->question, question))
 		return;
 	if (is_cached(early, question, now_us)) {
 		counter_inc(&early->counters.v[EARLY_CACHED]);
@@ -164,7 +158,7 @@ static uint64_t asked_us(
 	const struct place *place = &early->places[place_of(early, question)];
 
 	return place->asked_us > 0 && now_us - place->asked_us <= EARLY_TOLD_US &&
-			       is_same(&place->question, question)
+			       dns_question_same(&place->question, question)
 		       ? place->asked_us
 		       : 0;
 }

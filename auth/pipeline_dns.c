@@ -1,18 +1,12 @@
 #include "auth/pipeline_priv.h"
 
-static bool is_same(const struct dns_question *a, const struct dns_question *b)
-{
-	return a->type == b->type && a->use == b->use && a->name_len == b->name_len &&
-	       memcmp(a->name, b->name, a->name_len) == 0;
-}
-
 /* An earlier question of this mail that is the same; NULL if none. */
 static const struct dns_ask *find_earlier(const struct auth_mail *mail, unsigned index)
 {
 	const struct dns_question *question = &mail->asks.ask[index]->question;
 
 	for (unsigned i = 0; i < index; i++) {
-		if (is_same(&mail->asks.ask[i]->question, question))
+		if (dns_question_same(&mail->asks.ask[i]->question, question))
 			return mail->asks.ask[i];
 	}
 	return NULL;
@@ -89,7 +83,7 @@ void pipeline_dns_answer(
 	dns_asks_answer(&mail->asks, index, answer, now_us);
 	for (unsigned i = index + 1; i < mail->asks.n; i++) {
 		const struct dns_ask *ask = mail->asks.ask[i];
-		if (ask->state == DNS_ASK_SENT && is_same(&ask->question, question))
+		if (ask->state == DNS_ASK_SENT && dns_question_same(&ask->question, question))
 			dns_asks_answer(&mail->asks, i, answer, now_us);
 	}
 }

@@ -46,6 +46,12 @@ void dns_question_set_reverse(struct dns_question *question, const struct ip_add
 	question->name[name.len] = '\0';
 }
 
+bool dns_question_same(const struct dns_question *a, const struct dns_question *b)
+{
+	return a->type == b->type && a->use == b->use && a->name_len == b->name_len &&
+	       memcmp(a->name, b->name, a->name_len) == 0;
+}
+
 const char *dns_outcome_word(enum dns_outcome outcome)
 {
 	static const char *const words[] = {

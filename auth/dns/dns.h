@@ -58,6 +58,8 @@ bool dns_question_set(
 	struct dns_question *question, enum dns_type type, enum dns_use use, struct bytes name);
 /* in-addr.arpa or ip6.arpa (RFC 1035 §3.5, RFC 3596 §2.5) */
 void dns_question_set_reverse(struct dns_question *question, const struct ip_addr *addr);
+/* One answer serves both. */
+bool dns_question_same(const struct dns_question *a, const struct dns_question *b);
 
 #define DNS_OUTCOMES(X)                                                                            \
 	X(OK, "ok")                                                                                \

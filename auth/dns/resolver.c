@@ -108,9 +108,7 @@ static struct lookup *find_lookup(
 {
 	struct lookup *l = r->buckets[hash & r->mask];
 
-	while (l && !(l->hash == hash && l->question.type == q->type && l->question.use == q->use &&
-			    l->question.name_len == q->name_len &&
-			    memcmp(l->question.name, q->name, q->name_len) == 0))
+	while (l && !(l->hash == hash && dns_question_same(&l->question, q)))
 		l = l->chain;
 	return l;
 }
